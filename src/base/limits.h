@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_BASE_LIMITS_H
+#define ERG_BASE_LIMITS_H
+
+/*
+ * The ceiling of every growable thing, in one place. Reaching one is ERG_LIMIT (our own data) or
+ * ERG_CORRUPT (data from outside), never an unbounded allocation.
+ */
+#define ERG_MAX_RECORD_BYTES    (64u << 20) /* one event-stream record */
+#define ERG_MAX_SPANS_PER_PASS  65536u      /* (layer, component, operation) spans of a pass */
+#define ERG_MAX_NAMES           4096u       /* interned names of one stream */
+#define ERG_MAX_NAME_BYTES      128u        /* one interned name */
+#define ERG_MAX_LAYERS          4096        /* transformer blocks */
+#define ERG_MAX_TOKENS          (1u << 22)  /* tokens of one run */
+#define ERG_MAX_TOKEN_BYTES     (1u << 20)  /* text of one token */
+#define ERG_MAX_PROMPT_BYTES    (16u << 20) /* prompt text */
+#define ERG_MAX_READINGS        (1u << 26)  /* energy readings of one timeline */
+#define ERG_MAX_CHANNELS        256u        /* power channels of one run */
+#define ERG_MAX_JSON_BYTES      (32u << 20) /* one JSON document we read */
+#define ERG_MAX_TEXT_FILE_BYTES (1u << 20)  /* one /sys or /proc file */
+#define ERG_MAX_BUF_BYTES       (1u << 30)  /* one struct erg_buf */
+#define ERG_MAX_WARNINGS        64u         /* warnings kept with a run */
+#define ERG_MAX_TAGS            32u         /* tags of a run */
+#define ERG_MAX_PATH_BYTES      4096u
+
+#endif
