@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_ENERGY_ATTRIBUTION_H
+#define ERG_ENERGY_ATTRIBUTION_H
+
+#include "energy/energy.h"
+
+#include <stddef.h>
+
+/*
+ * Attribution: splitting a pass's energy over its spans. A model turns span features into weights;
+ * the split by weights is exact (largest remainder), whatever the model.
+ */
+struct erg_span_features {
+    int64_t duration_ns;
+    double flops; /* NaN = not known */
+    double bytes; /* NaN = not known */
+};
+
+/* Weight per span, ≥ 0 and finite; `weights` has room for `count`. */
+typedef void (*erg_attribution_fn)(const struct erg_span_features *spans, size_t count,
+                                   uint64_t *out_weights);
+
+struct erg_attribution_model {
+    const char *name; /* "time" */
+    const char *summary;
+    erg_attribution_fn weights;
+};
+
+/* NULL when there is no model of that name; NULL asks for the default, "time". */
+const struct erg_attribution_model *erg_attribution_find(const char *name);
+
+/*
+ * Split `total_nj` ≥ 0 in proportion to `weights` by the method of the largest remainder: each part
+ * is the exact share rounded down, or up for those with the largest remainders (ties: first come).
+ * The parts add up to total_nj exactly. All weights 0: everything goes to `rest`, the return value,
+ * which is otherwise 0. With count 0 the return value is total_nj.
+ */
+int64_t erg_split_nj(int64_t total_nj, const uint64_t *weights, size_t count, int64_t *out_parts);
+
+/*
+ * Split every domain of `pass` over `count` spans that follow one another inside a window of
+ * `window_ns` nanoseconds (at least their sum): the uncovered rest of the window takes part in the
+ * split under the model's weights and is returned as unattributed. Ordinary
+ * result: sum of out_parts + return value = pass, domain by domain. NOMEM is signalled by
+ * returning the whole pass with *out_parts zeroed.
+ */
+struct erg_energy erg_attribute(const struct erg_attribution_model *model,
+                                const struct erg_energy *pass, int64_t window_ns,
+                                const struct erg_span_features *spans, size_t count,
+                                struct erg_energy *out_parts);
+
+#endif

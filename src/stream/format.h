@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_STREAM_FORMAT_H
+#define ERG_STREAM_FORMAT_H
+
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * The event stream: what an engine writes to its socket, what a .erg recording holds, byte for
+ * byte. This header is the whole definition; docs/event-stream.md explains it to people.
+ *
+ * LAYOUT. A stream is a preamble and a sequence of records. Everything is little-endian; every
+ * record starts at a multiple of 8 bytes from the start of the stream.
+ *
+ *   preamble  16 bytes   magic[8]  u16 major  u16 minor  u32 zero
+ *   record    header 16 bytes   u32 payload_bytes  u16 type  u16 zero  u64 check
+ *             payload, padded with zero bytes to a multiple of 8
+ *
+ * UNITS. Times are int64 nanoseconds of CLOCK_MONOTONIC (CLOCK_UPTIME_RAW on macOS), durations
+ * uint64 nanoseconds, energies int64 nanojoules, powers int64 microwatts, sizes bytes.
+ *
+ * VALIDITY. A record is valid when it is complete, its length is at most ERG_MAX_RECORD_BYTES, its
+ * padding is zero, its check (erg_format_check) agrees and its payload obeys the rules at its type.
+ * The valid prefix of a stream *is* the stream: a reader stops at the first record that is not
+ * valid and says where. Nothing after that point is looked at.
+ *
+ * VERSIONS. A reader refuses another major version. Within a major version new record types may
+ * appear (skipped and counted), and payloads may grow at the end (the excess is ignored), except
+ * those whose last field is of variable length. A writer never changes the meaning of a field.
+ *
+ * CRASHES. A producer that dies leaves a truncated last record, or no RUN_END. Both mean: what came
+ * before holds, the run did not finish. There is no trailer that a crash could lose.
+ *
+ * NAMES. Components, operations and sections are interned: NAME binds an id to a text before its
+ * first use; an id is bound once. Id 0 is never bound and means "none".
+ */
+
+#define ERG_FORMAT_MAGIC "\x89" "ERG\r\n\x1a\n" /* as PNG's: shows text-mode damage at once */
+
+enum {
+    ERG_FORMAT_MAJOR = 1,
+    ERG_FORMAT_MINOR = 0,
+    ERG_PREAMBLE_BYTES = 16,
+    ERG_RECORD_HEADER_BYTES = 16,
+};
+
+/* Payloads, fields in order without gaps; `text` runs to the end of the payload. */
+enum erg_record_type {
+    /* u32 id (1…ERG_MAX_NAMES-1), u32 zero, text (1…ERG_MAX_NAME_BYTES of UTF-8) */
+    ERG_REC_NAME = 1,
+    /* i64 t, text: JSON object {engine:{…}, model:{…}, settings:{…}, prompt_tokens:n} */
+    ERG_REC_RUN_BEGIN = 2,
+    /* i64 t, u32 phase, u32 name. Sections of pre_inference and post_inference, not nested. */
+    ERG_REC_SECTION_BEGIN = 3,
+    ERG_REC_SECTION_END = 4,
+    /* struct erg_pass_head, then the columns named in its mask, see below */
+    ERG_REC_PASS = 5,
+    /* struct erg_token_head, text: the token's bytes (may be part of a character).
+     * Follows the pass in which the token was evaluated. */
+    ERG_REC_TOKEN = 6,
+    /* i64 t, u64 model_bytes, u64 kv_cache_bytes, u64 compute_bytes, u64 peak_rss_bytes */
+    ERG_REC_MEMORY = 7,
+    /* struct erg_progress: at most ten a second, so that a long pass is live */
+    ERG_REC_PROGRESS = 8,
+    /* i64 t, u32 level (enum erg_log_level), u32 zero, text */
+    ERG_REC_LOG = 9,
+    /* i64 t, u32 status (enum erg_end_status), u32 zero, text: reason, empty when complete */
+    ERG_REC_RUN_END = 10,
+    /* u64 count: records the producer could not deliver since the last such record */
+    ERG_REC_DROPPED = 11,
+    /* 12 attention statistics, 13 expert routing: to come with deep mode */
+
+    /* --- written by the recorder only ---------------------------------------------------- */
+
+    /* i64 t, i64 wall_ns (the same instant since 1970), text: JSON, everything about the run that
+     * no other record says (id, settings, machine, power specification, tags …) */
+    ERG_REC_RECORDING = 32,
+    /* text: JSON {sources:[…], channels:[…]}: channel i of READING is channels[i] */
+    ERG_REC_POWER = 33,
+    /* i64 t_before, i64 t_after, u32 kind (enum erg_reading_kind), u32 count,
+     * count × struct erg_channel_value */
+    ERG_REC_READING = 34,
+    /* struct erg_host_sample */
+    ERG_REC_HOST = 35,
+    /* i64 t, text: JSON {status, failure, warnings:[…]} */
+    ERG_REC_RECORDING_END = 36,
+};
+
+enum erg_phase {
+    ERG_PHASE_PRE_INFERENCE = 0,
+    ERG_PHASE_PREFILL = 1,
+    ERG_PHASE_DECODE = 2,
+    ERG_PHASE_POST_INFERENCE = 3,
+    ERG_PHASES = 4,
+};
+
+enum erg_log_level { ERG_LOG_DEBUG, ERG_LOG_INFO, ERG_LOG_WARNING, ERG_LOG_ERROR };
+
+enum erg_end_status { ERG_END_COMPLETE = 0, ERG_END_CANCELLED = 1, ERG_END_FAILED = 2 };
+
+/*
+ * One forward evaluation, from the entry of decode to the moment its token is sampled. Its spans
+ * follow one another in order of execution and tile it: span i starts where span i-1 ends, the
+ * first at t0. Their sum never exceeds t1 - t0; what is missing is unattributed.
+ */
+struct erg_pass_head {
+    int64_t t0_ns, t1_ns; /* t1 ≥ t0 */
+    uint32_t phase;       /* ERG_PHASE_PREFILL or ERG_PHASE_DECODE */
+    uint32_t n_tokens;    /* evaluated in it: ≥ 1 */
+    uint32_t position;    /* of its first token in the context */
+    uint32_t flags;       /* enum erg_pass_flag */
+    uint32_t n_spans;     /* ≤ ERG_MAX_SPANS_PER_PASS */
+    uint32_t columns;     /* enum erg_column bits; LAYER, COMPONENT and DURATION are mandatory
+                             when n_spans > 0 */
+};
+
+enum erg_pass_flag {
+    ERG_PASS_TRACED = 1 << 0,   /* stamps from the abort callback */
+    ERG_PASS_OBSERVED = 1 << 1, /* cut at nodes by the evaluation callback */
+    ERG_PASS_GUESSED = 1 << 2,  /* some node was classified by the fallback */
+    ERG_PASS_MISMATCH = 1 << 3, /* stamps and node list disagree: spans are phase-level only */
+    ERG_PASS_BARE = 1 << 4,     /* nothing but its duration was taken (overhead estimate) */
+    ERG_PASS_REUSED = 1 << 5,   /* the graph of the pass before was reused */
+};
+
+/* Columns of a pass, in bit order, each n_spans long and zero-padded to 8 bytes. */
+enum erg_column {
+    ERG_COL_LAYER = 1 << 0,     /* i16, -1 = outside the layers */
+    ERG_COL_COMPONENT = 1 << 1, /* u16 name id, never 0 */
+    ERG_COL_OPERATION = 1 << 2, /* u16 name id, 0 = all operations of the component together */
+    ERG_COL_DURATION = 1 << 3,  /* u64 ns */
+    ERG_COL_FLOPS = 1 << 4,     /* f32 */
+    ERG_COL_BYTES = 1 << 5,     /* f32 */
+    ERG_COL_MEAN = 1 << 6,      /* f32 mean of |x|; NaN where a span has no statistics */
+    ERG_COL_STD = 1 << 7,       /* f32 standard deviation of x */
+    ERG_COL_MAX = 1 << 8,       /* f32 maximum of |x| */
+    ERG_COL_SPARSITY = 1 << 9,  /* f32 share of |x| below the threshold */
+    ERG_COL_KNOWN = (1 << 10) - 1,
+};
+
+struct erg_token_head {
+    uint32_t position; /* in the context */
+    int32_t id;        /* vocabulary id */
+    uint32_t phase;    /* PREFILL: a prompt token, DECODE: a generated one */
+    uint32_t zero;
+};
+
+struct erg_progress {
+    int64_t t_ns;
+    uint32_t phase;
+    int32_t layer;         /* of the operation being executed, -1 = none */
+    uint32_t operation;    /* index of the executed node in its graph */
+    uint32_t operations;   /* nodes of the graph */
+    uint32_t tokens_done;  /* in this phase */
+    uint32_t tokens_total; /* in this phase, 0 = not known */
+};
+
+enum erg_reading_kind {
+    ERG_READING_GRID = 0, /* on the sampling interval: shown as a power sample */
+    ERG_READING_EDGE = 1, /* extra, at the edge of a phase, section or pass */
+};
+
+/* A channel's cumulative energy (nJ, wrap-around already undone) or power (µW). */
+struct erg_channel_value {
+    uint32_t channel;
+    uint32_t status; /* 0 valid; else the read failed (-enum erg_code) and value is 0 */
+    int64_t value;
+};
+
+/* State of the machine at t; ratios are of all CPUs together, NaN = not known. */
+struct erg_host_sample {
+    int64_t t_ns;
+    double engine_cpu_ratio;  /* used by the engine process */
+    double machine_cpu_ratio; /* used by everybody */
+    double others_cpu_ratio;  /* used by neither the engine nor the recorder */
+    uint64_t engine_rss_bytes;
+    uint64_t machine_used_bytes;
+    uint64_t machine_total_bytes;
+};
+
+static inline uint32_t erg_format_padded(uint32_t bytes)
+{
+    return (bytes + 7u) & ~7u;
+}
+
+/*
+ * Check value of a record: each step is a bijection of the running value for a given word and of
+ * the word for a given running value, so that any change confined to 8 aligned bytes is found for
+ * certain, others but for 2^-64. `padded` is a multiple of 8.
+ */
+static inline uint64_t erg_format_check(uint16_t type, uint32_t payload_bytes, const void *payload,
+                                        uint32_t padded)
+{
+    uint64_t h = UINT64_C(0x9E3779B97F4A7C15) ^ ((uint64_t)type << 32 | payload_bytes);
+    const unsigned char *p = payload;
+    for (uint32_t i = 0; i < padded; i += 8) {
+        uint64_t word;
+        memcpy(&word, p + i, 8);
+        h = (h ^ word) * UINT64_C(0xD6E8FEB86659FD93);
+        h ^= h >> 32;
+    }
+    return h * UINT64_C(0xD6E8FEB86659FD93);
+}
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the event stream is read and written in place: little-endian machines only"
+#endif
+
+#endif
