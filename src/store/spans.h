@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_STORE_SPANS_H
+#define ERG_STORE_SPANS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "store/rows.h"
+
+/*
+ * Packing of a pass's spans. What is the same in every pass of a run, the sequence of (layer,
+ * component, operation), is a *layout*, stored once; the blob of a pass holds the times (ticks of
+ * 100 ns as variable-length integers) and the optional columns (16-bit logarithmic codes, relative
+ * error ≤ 5e-4), compressed with zstd. The formats are described in spans.c.
+ */
+
+/* Layout of `count` spans → bytes (ticks are not looked at). */
+int erg_spans_pack_layout(const struct erg_span *spans, uint32_t count, struct erg_buf *out);
+
+/* Blob of a pass. Columns that are NULL are left out. */
+int erg_spans_pack(const struct erg_pass_row *row, struct erg_buf *out);
+
+/*
+ * Unpack a layout and a blob: arrays to free(), out_values[c] NULL for absent columns. CORRUPT when
+ * either is not what the pack functions write, or when they disagree.
+ */
+int erg_spans_unpack(const void *layout, size_t layout_len, const void *blob, size_t blob_len,
+                     struct erg_span **out_spans, uint32_t *out_count,
+                     float *out_values[ERG_VALUE_COLUMNS], struct erg_err *err);
+
+/*
+ * A value in stored precision: what packing and unpacking make of it. Live values go through this,
+ * so that they equal what an import or a later reading shows.
+ */
+float erg_spans_round_value(float value);
+
+#endif
