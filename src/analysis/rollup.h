@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_ANALYSIS_ROLLUP_H
+#define ERG_ANALYSIS_ROLLUP_H
+
+#include "base/err.h"
+#include "store/rows.h"
+
+/*
+ * Roll-up: the spans of passes, with their share of the pass's energy, summed under the keys a
+ * table is grouped by. Pure: fed with passes from the store or from a live run.
+ */
+enum erg_rollup_key {
+    ERG_BY_PHASE = 1 << 0,
+    ERG_BY_LAYER = 1 << 1,
+    ERG_BY_COMPONENT = 1 << 2,
+    ERG_BY_OPERATION = 1 << 3,
+};
+
+/* One line of the table; a key that is not grouped by is phase ERG_PHASES, layer -2, id 0. */
+struct erg_rollup_row {
+    uint32_t phase;
+    int layer; /* -1 = outside the layers */
+    uint16_t component;
+    uint16_t operation;
+    int64_t duration_ns;
+    int64_t count; /* spans */
+    struct erg_energy energy;
+    double flops, bytes;             /* sums; 0 when not known */
+    double mean, std, max, sparsity; /* averages over spans (max: maximum); NaN = none */
+};
+
+struct erg_rollup;
+
+/* `keys`: bits of enum erg_rollup_key. */
+int erg_rollup_new(struct erg_rollup **out, unsigned keys, struct erg_err *err);
+void erg_rollup_free(struct erg_rollup *rollup);
+
+/* Add a pass: its spans, and what they leave of it as component 0 ("unattributed"). */
+int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, struct erg_err *err);
+
+/* Rows in order of phase, layer, first appearance; borrowed. Their sums equal the passes' sums
+ * exactly, in nanoseconds and in nanojoules per domain. */
+const struct erg_rollup_row *erg_rollup_rows(const struct erg_rollup *rollup, size_t *out_count);
+
+#endif

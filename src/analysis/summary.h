@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_ANALYSIS_SUMMARY_H
+#define ERG_ANALYSIS_SUMMARY_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "energy/timeline.h"
+#include "store/rows.h"
+
+/*
+ * The run summary: from the facts of a run to the JSON object of the contract. Pure.
+ */
+
+/* Carbon and price of electricity. */
+struct erg_grid {
+    char region[32]; /* "us", "eu", "custom" … */
+    double g_per_kwh;
+    double usd_per_kwh;
+};
+
+/* Look up a preset; false when there is no such region. */
+bool erg_grid_find(const char *region, struct erg_grid *out);
+/* Preset `i`; false when there are no more. */
+bool erg_grid_at(size_t i, struct erg_grid *out);
+
+/* One phase as it happened. */
+struct erg_phase_facts {
+    bool seen;
+    int64_t t0_ns, t1_ns;
+    int64_t tokens; /* evaluated in it */
+    struct erg_energy energy;
+    enum erg_grade grade;
+    double peak_mw; /* < 0 = not known */
+    struct erg_energy
+        unattributed; /* energy of the phase in none of its sections' spans or passes */
+    int64_t unattributed_ns;
+};
+
+struct erg_run_facts {
+    const char *id, *created_at, *created_at_utc, *status, *failure;
+    const char *model_name, *mode;
+    const char *prompt, *response;
+    size_t prompt_len, response_len;
+    const char *tags_json; /* array */
+    const char *experiment_name;
+    /* Objects copied as they are; NULL = {} */
+    const char *model_json, *engine_json, *machine_json, *settings_json;
+    int64_t model_parameters; /* 0 = not known */
+
+    int64_t input_tokens, output_tokens;
+    int64_t duration_ns;
+    struct erg_energy energy;
+    enum erg_grade grade;
+    double peak_mw; /* < 0 = not known */
+    struct erg_phase_facts phases[ERG_PHASES];
+    int64_t unattributed_nj; /* in no operation, section or host work: run and phase level gaps */
+    int64_t first_token_ns;  /* end of prefill; < 0 = not reached */
+
+    bool has_load; /* false when the engine was warm */
+    int64_t load_ns;
+    struct erg_energy load_energy;
+
+    bool has_idle;
+    double idle_mw;
+
+    /* power */
+    const struct erg_channel *channels;
+    uint32_t channel_count;
+    int64_t interval_ns;
+    int64_t sample_count;
+    double coverage_ratio; /* NaN = no power source */
+
+    uint64_t dropped_events;
+    double others_cpu_ratio; /* mean over the run; NaN = not known */
+    double engine_cpu_ratio;
+    uint64_t peak_rss_bytes, kv_cache_bytes, model_bytes;
+
+    const char *const *warnings;
+    size_t warning_count;
+    struct erg_grid grid;
+};
+
+/* Append the summary object to `out`, whose status tells of failures. */
+void erg_summary_write(const struct erg_run_facts *facts, struct erg_buf *out);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_RECORD_SESSION_H
+#define ERG_RECORD_SESSION_H
+
+#include "analysis/summary.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/root.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A session owns one engine process and profiles runs on it, one at a time: it starts the engine,
+ * samples power, joins both, writes the store and the recording, and tells an observer what
+ * happens. Everything but the sampling and store threads happens on the caller's thread.
+ */
+struct erg_session;
+
+struct erg_session_options {
+    const char *engine_path; /* program to run; NULL = ergon-llama beside this program */
+    const struct erg_root *root;
+    const struct erg_clock *clock;
+};
+
+/* Start the engine. NOT_FOUND, DENIED or IO with the engine's path when it cannot be started. */
+int erg_session_open(struct erg_session **out, const struct erg_session_options *options,
+                     struct erg_err *err);
+
+/* Ask the engine to quit, wait for it briefly, then kill it. Accepts NULL. */
+void erg_session_close(struct erg_session *session);
+
+/* What to run and how to measure it. Strings are borrowed; 0 and NULL mean the default. */
+struct erg_run_options {
+    const char *model_path; /* GGUF file */
+    const char *model_name; /* shown and stored; NULL = file name without .gguf */
+    const char *prompt;     /* NULL with prompt_tokens > 0: a synthetic prompt */
+    int64_t prompt_tokens;
+    bool chat, no_bos, ignore_eos, no_mmap;
+    int64_t tokens; /* to generate, ≥ 1 */
+    int64_t ctx, batch, ubatch, threads, threads_batch;
+    double temperature, top_p;
+    int64_t top_k, seed;
+    const char *flash_attn; /* "auto", "on", "off" */
+    const char *cache_type_k, *cache_type_v;
+    const char *mode;       /* "minimal", "standard", "deep" */
+    const char *instrument; /* "auto", "trace", "observe", "none" */
+    const char *device;
+    int64_t gpu_layers;
+
+    const char *power_spec; /* power/power.h */
+    int64_t power_interval_ns;
+    int64_t idle_ns; /* length of the idle baseline before the run */
+    bool power_files_allowed;
+
+    const char *const *tags;
+    size_t tag_count;
+    const char *experiment;
+    struct erg_grid grid;
+
+    const char *store_path;  /* NULL = do not store */
+    const char *record_path; /* .erg file to write; NULL = none */
+};
+
+/* What happens during a run; every callback may be NULL, all on the caller's thread. */
+struct erg_run_observer {
+    void *user;
+    void (*stage)(void *user, const char *what); /* "loading model", "measuring idle power" */
+    void (*progress)(void *user, uint32_t phase, int layer, int layers, uint32_t done,
+                     uint32_t total);
+    /* A token, prompt tokens included; energy may be unknown. */
+    void (*token)(void *user, const struct erg_token_row *row);
+    void (*warning)(void *user, const char *text);
+    bool (*cancelled)(void *user); /* polled at least ten times a second */
+};
+
+struct erg_run_result {
+    char id[40];
+    char status[16];     /* complete, failed, cancelled */
+    char *failure;       /* NULL unless failed */
+    char *summary_json;  /* interfaces.md section 4 */
+    bool power_unusable; /* the power specification names a source that cannot be used */
+};
+
+void erg_run_result_deinit(struct erg_run_result *result);
+
+/*
+ * Profile one run. Returns 0 when there is a run to show, whatever its status (a crashed engine is
+ * a run that `failed`); an error when nothing could be started (store, power, engine, recording),
+ * with nothing left behind in the store.
+ */
+int erg_session_run(struct erg_session *session, const struct erg_run_options *options,
+                    const struct erg_run_observer *observer, struct erg_run_result *out,
+                    struct erg_err *err);
+
+/*
+ * Read a recording into the store: the same rows and the same summary as when it was made. A torn
+ * recording gives a shorter run with status `interrupted` and *out_torn set; one whose beginning is
+ * damaged is CORRUPT; a run that is in the store already is BUSY. `store_path` NULL: only parse.
+ */
+int erg_import(const char *erg_path, const char *store_path, struct erg_run_result *out,
+               bool *out_torn, struct erg_err *err);
+
+#endif
