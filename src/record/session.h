@@ -2,6 +2,7 @@
 #ifndef ERG_RECORD_SESSION_H
 #define ERG_RECORD_SESSION_H
 
+#include "analysis/rollup.h"
 #include "analysis/summary.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -76,9 +77,13 @@ struct erg_run_observer {
 
 struct erg_run_result {
     char id[40];
-    char status[16];     /* complete, failed, cancelled */
-    char *failure;       /* NULL unless failed */
-    char *summary_json;  /* interfaces.md section 4 */
+    char status[16];           /* complete, failed, cancelled */
+    char *failure;             /* NULL unless failed */
+    int failure_code;          /* enum erg_code; ERG_GONE: the engine died */
+    char *summary_json;        /* interfaces.md section 4 */
+    struct erg_rollup *rollup; /* by phase, layer and component (ids index `names`) */
+    char **names;              /* component and operation names by id */
+    size_t name_count;
     bool power_unusable; /* the power specification names a source that cannot be used */
 };
 
