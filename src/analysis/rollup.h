@@ -40,6 +40,6 @@ int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, s
 
 /* Rows in order of phase, layer, first appearance; borrowed. Their sums equal the passes' sums
  * exactly, in nanoseconds and in nanojoules per domain. */
-const struct erg_rollup_row *erg_rollup_rows(const struct erg_rollup *rollup, size_t *out_count);
+const struct erg_rollup_row *erg_rollup_rows(struct erg_rollup *rollup, size_t *out_count);
 
 #endif

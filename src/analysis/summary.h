@@ -70,6 +70,9 @@ struct erg_run_facts {
     int64_t sample_count;
     double coverage_ratio; /* NaN = no power source */
 
+    const char *instrument;  /* "trace", "observe", "none": how operations were timed */
+    int64_t profiled_tokens; /* tokens of passes with spans */
+    bool guessed;            /* some operation was classified by the fallback */
     uint64_t dropped_events;
     double others_cpu_ratio; /* mean over the run; NaN = not known */
     double engine_cpu_ratio;
