@@ -14,8 +14,8 @@ extern "C" {
  * measured process, so it lives by a strict law: C11, nothing but libc, no allocation after
  * ergon_probe_open(), no locks, never blocks on its reader, never aborts. When the reader is slow,
  * records wait in a buffer of fixed size; when that is full, whole records are dropped and counted
- * (the count is reported as soon as there is room). When the reader is gone, everything becomes
- * a no-op.
+ * (the count is reported as soon as there is room); the end of a run always finds room. When the
+ * reader is gone, everything becomes a no-op, without a SIGPIPE.
  *
  * A probe belongs to one thread at a time. All functions accept a NULL probe and do nothing, so a
  * program can keep its calls when it is not being profiled.
@@ -37,12 +37,25 @@ enum ergon_status { ERGON_COMPLETE = 0, ERGON_CANCELLED = 1, ERGON_FAILED = 2 };
 
 enum ergon_log_level { ERGON_DEBUG = 0, ERGON_INFO = 1, ERGON_WARNING = 2, ERGON_ERROR = 3 };
 
-struct ergon_probe_options {
-    size_t buffer_bytes; /* 0 = 8 MiB; records of one pass must fit */
-    uint32_t max_spans;  /* of one pass; 0 = 16384 */
+/* How a pass was taken; bits, 0 for none. */
+enum ergon_pass_flag {
+    ERGON_PASS_TRACED = 1,   /* stamps from the abort callback */
+    ERGON_PASS_OBSERVED = 2, /* cut at nodes by the evaluation callback */
+    ERGON_PASS_GUESSED = 4,  /* some node was classified by the fallback */
+    ERGON_PASS_MISMATCH = 8, /* stamps and node list disagree: spans are phase-level only */
+    ERGON_PASS_BARE = 16,    /* nothing but its duration was taken (overhead estimate) */
+    ERGON_PASS_REUSED = 32   /* the graph of the pass before was reused */
 };
 
-/* What is known of a span besides its time; NaN or 0 where it is not. */
+struct ergon_probe_options {
+    size_t buffer_bytes; /* 0 = 8 MiB; a pass of max_spans and 64 KiB more must fit */
+    uint32_t max_spans;  /* of one pass, at most 65536; 0 = 16384. The rest is unattributed. */
+};
+
+/*
+ * What is known of a span besides its time; NaN or 0 where it is not. Statistics are known when one
+ * of the four is neither. What no span of a pass knows is not written.
+ */
 struct ergon_span_values {
     float flops;
     float bytes;
@@ -63,7 +76,8 @@ ergon_probe *ergon_probe_open(int fd, const struct ergon_probe_options *options)
  * variable ERGON_PROBE_FD; NULL with errno ENOENT when the program was not started by Ergon. */
 ergon_probe *ergon_probe_open_env(void);
 
-/* Wait at most `timeout_ms` for the reader to take what is buffered; 0 when all is delivered. */
+/* Wait at most `timeout_ms` for the reader to take what is buffered; 0 when all is delivered, else
+ * -1. The only call that waits. */
 int ergon_probe_drain(ergon_probe *probe, int timeout_ms);
 
 void ergon_probe_close(ergon_probe *probe);
@@ -72,9 +86,9 @@ void ergon_probe_close(ergon_probe *probe);
 int64_t ergon_probe_now_ns(void);
 
 /*
- * Intern the name of a section, component or operation: at most 127 bytes of UTF-8. The same text
- * gives the same id (a linear search: look names up once, outside the hot path). 0 when there are
- * too many names.
+ * Intern the name of a section, component or operation: 1 to 127 bytes of UTF-8. The same text
+ * gives the same id (a linear search: look names up once, outside the hot path). 0 when it is not
+ * such a text or there are too many names. The name travels with the first record that follows.
  */
 uint32_t ergon_probe_name(ergon_probe *probe, const char *text);
 
@@ -94,12 +108,14 @@ void ergon_probe_pass_begin(ergon_probe *probe, int64_t t0_ns, enum ergon_phase 
 
 /*
  * The next span of the pass: it starts where the one before ended. `layer` -1 is outside the
- * layers; `operation` 0 means all operations of the component together. `values` may be NULL.
+ * layers; `operation` 0 means all operations of the component together. `values` may be NULL. A
+ * component that was never interned becomes "unattributed", so that the spans behind keep their
+ * place.
  */
 void ergon_probe_span(ergon_probe *probe, int layer, uint32_t component, uint32_t operation,
                       uint64_t duration_ns, const struct ergon_span_values *values);
 
-/* End the pass; `flags` are bits of enum erg_pass_flag in docs/event-stream.md, 0 for none. */
+/* End the pass; `flags` are bits of enum ergon_pass_flag. Spans are cut where they exceed t1. */
 void ergon_probe_pass_end(ergon_probe *probe, int64_t t1_ns, uint32_t flags);
 
 /* A token that the last pass evaluated; `bytes` need not be whole characters. */
@@ -122,7 +138,8 @@ void ergon_probe_log(ergon_probe *probe, enum ergon_log_level level, const char 
  */
 void ergon_probe_flush(ergon_probe *probe);
 
-/* Records dropped so far because the reader was too slow. */
+/* Records dropped so far: the reader was too slow, or the format does not allow them (a phase out
+ * of range, a text too long …). */
 uint64_t ergon_probe_dropped(const ergon_probe *probe);
 
 #ifdef __cplusplus

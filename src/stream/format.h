@@ -21,12 +21,11 @@
  *
  * VALIDITY. A record is valid when it is complete, its length is at most ERG_MAX_RECORD_BYTES, its
  * padding is zero, its check (erg_format_check) agrees and its payload obeys the rules at its type.
- * The valid prefix of a stream *is* the stream: a reader stops at the first record that is not
- * valid and says where. Nothing after that point is looked at.
+ * The valid prefix of a stream *is* the stream: a reader stops at the first other one, says where.
  *
  * VERSIONS. A reader refuses another major version. Within a major version new record types may
- * appear (skipped and counted), and payloads may grow at the end (the excess is ignored), except
- * those whose last field is of variable length. A writer never changes the meaning of a field.
+ * appear (skipped and counted), payloads without a variable part may grow at the end (the excess is
+ * ignored), a pass may have more flags and (behind the known ones) columns. Meanings never change.
  *
  * CRASHES. A producer that dies leaves a truncated last record, or no RUN_END. Both mean: what came
  * before holds, the run did not finish. There is no trailer that a crash could lose.
@@ -35,28 +34,29 @@
  * first use; an id is bound once. Id 0 is never bound and means "none".
  */
 
-#define ERG_FORMAT_MAGIC "\x89" "ERG\r\n\x1a\n" /* as PNG's: shows text-mode damage at once */
+/* As PNG's: shows text-mode damage at once. */
+#define ERG_FORMAT_MAGIC "\211ERG\r\n\032\n"
 
 enum {
     ERG_FORMAT_MAJOR = 1,
     ERG_FORMAT_MINOR = 0,
     ERG_PREAMBLE_BYTES = 16,
     ERG_RECORD_HEADER_BYTES = 16,
+    ERG_MAX_LOG_BYTES = 1 << 16, /* text of LOG and RUN_END; other ceilings: base/limits.h */
 };
 
 /* Payloads, fields in order without gaps; `text` runs to the end of the payload. */
 enum erg_record_type {
-    /* u32 id (1…ERG_MAX_NAMES-1), u32 zero, text (1…ERG_MAX_NAME_BYTES of UTF-8) */
+    /* u32 id (1…ERG_MAX_NAMES-1), u32 zero, text (1…ERG_MAX_NAME_BYTES of UTF-8 without NUL) */
     ERG_REC_NAME = 1,
     /* i64 t, text: JSON object {engine:{…}, model:{…}, settings:{…}, prompt_tokens:n} */
     ERG_REC_RUN_BEGIN = 2,
-    /* i64 t, u32 phase, u32 name. Sections of pre_inference and post_inference, not nested. */
+    /* i64 t, u32 phase (PRE_INFERENCE or POST_INFERENCE), u32 name. Not nested. */
     ERG_REC_SECTION_BEGIN = 3,
     ERG_REC_SECTION_END = 4,
     /* struct erg_pass_head, then the columns named in its mask, see below */
     ERG_REC_PASS = 5,
-    /* struct erg_token_head, text: the token's bytes (may be part of a character).
-     * Follows the pass in which the token was evaluated. */
+    /* struct erg_token_head, text: any bytes (may be part of a character). Follows its pass. */
     ERG_REC_TOKEN = 6,
     /* i64 t, u64 model_bytes, u64 kv_cache_bytes, u64 compute_bytes, u64 peak_rss_bytes */
     ERG_REC_MEMORY = 7,
@@ -68,17 +68,13 @@ enum erg_record_type {
     ERG_REC_RUN_END = 10,
     /* u64 count: records the producer could not deliver since the last such record */
     ERG_REC_DROPPED = 11,
-    /* 12 attention statistics, 13 expert routing: to come with deep mode */
 
-    /* --- written by the recorder only ---------------------------------------------------- */
-
-    /* i64 t, i64 wall_ns (the same instant since 1970), text: JSON, everything about the run that
-     * no other record says (id, settings, machine, power specification, tags …) */
+    /* From here on by the recorder only: i64 t, i64 wall_ns (the same instant since 1970), text:
+     * JSON, what no other record says of the run (id, settings, machine, power specification …) */
     ERG_REC_RECORDING = 32,
     /* text: JSON {sources:[…], channels:[…]}: channel i of READING is channels[i] */
     ERG_REC_POWER = 33,
-    /* i64 t_before, i64 t_after, u32 kind (enum erg_reading_kind), u32 count,
-     * count × struct erg_channel_value */
+    /* i64 t_before, i64 t_after, u32 kind (erg_reading_kind), u32 count, erg_channel_value … */
     ERG_REC_READING = 34,
     /* struct erg_host_sample */
     ERG_REC_HOST = 35,
@@ -98,11 +94,9 @@ enum erg_log_level { ERG_LOG_DEBUG, ERG_LOG_INFO, ERG_LOG_WARNING, ERG_LOG_ERROR
 
 enum erg_end_status { ERG_END_COMPLETE = 0, ERG_END_CANCELLED = 1, ERG_END_FAILED = 2 };
 
-/*
- * One forward evaluation, from the entry of decode to the moment its token is sampled. Its spans
+/* One forward evaluation, from the entry of decode to the moment its token is sampled. Its spans
  * follow one another in order of execution and tile it: span i starts where span i-1 ends, the
- * first at t0. Their sum never exceeds t1 - t0; what is missing is unattributed.
- */
+ * first at t0. Their sum never exceeds t1 - t0; what is missing is unattributed. */
 struct erg_pass_head {
     int64_t t0_ns, t1_ns; /* t1 ≥ t0 */
     uint32_t phase;       /* ERG_PHASE_PREFILL or ERG_PHASE_DECODE */
@@ -110,8 +104,7 @@ struct erg_pass_head {
     uint32_t position;    /* of its first token in the context */
     uint32_t flags;       /* enum erg_pass_flag */
     uint32_t n_spans;     /* ≤ ERG_MAX_SPANS_PER_PASS */
-    uint32_t columns;     /* enum erg_column bits; LAYER, COMPONENT and DURATION are mandatory
-                             when n_spans > 0 */
+    uint32_t columns;     /* enum erg_column bits; LAYER, COMPONENT, DURATION unless no spans */
 };
 
 enum erg_pass_flag {
@@ -183,11 +176,9 @@ static inline uint32_t erg_format_padded(uint32_t bytes)
     return (bytes + 7u) & ~7u;
 }
 
-/*
- * Check value of a record: each step is a bijection of the running value for a given word and of
+/* Check value of a record: each step is a bijection of the running value for a given word and of
  * the word for a given running value, so that any change confined to 8 aligned bytes is found for
- * certain, others but for 2^-64. `padded` is a multiple of 8.
- */
+ * certain, others but for 2^-64. `padded` is a multiple of 8. */
 static inline uint64_t erg_format_check(uint16_t type, uint32_t payload_bytes, const void *payload,
                                         uint32_t padded)
 {

@@ -79,7 +79,7 @@ enum erg_component {
 #define X(name, group, section) ERG_COMPONENT_##name,
     ERG_COMPONENT_TABLE(X)
 #undef X
-    ERG_COMPONENTS,
+        ERG_COMPONENTS,
 };
 
 /* "prefill"; NULL when `phase` is none of the four. */
