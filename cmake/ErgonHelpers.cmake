@@ -2,6 +2,7 @@
 function(ergon_room name)
     cmake_parse_arguments(ROOM "" "" "SOURCES;LINK" ${ARGN})
     add_library(ergon_${name} STATIC ${ROOM_SOURCES})
+    set_property(GLOBAL APPEND PROPERTY ERGON_ROOMS ergon_${name}) # for tests/gates/mutable_state
     target_link_libraries(ergon_${name} PUBLIC ${ROOM_LINK} PRIVATE ergon_flags)
     target_include_directories(ergon_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 endfunction()
@@ -28,11 +29,40 @@ function(ergon_test name)
     endif()
 endfunction()
 
-# ergon_fuzzer(NAME [LINK target…]): libFuzzer target fuzz_NAME.c with its corpus in corpus/NAME.
+# ergon_fuzzer(NAME [LINK target…]): fuzz_NAME.c, an LLVMFuzzerTestOneInput() whose inputs are in
+# corpus/NAME. In a fuzz build a libFuzzer program; else the test fuzz_NAME, which replays the corpus.
 function(ergon_fuzzer name)
     cmake_parse_arguments(FUZZ "" "" "LINK" ${ARGN})
     add_executable(fuzz_${name} fuzz_${name}.c)
-    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
-    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
     target_link_libraries(fuzz_${name} PRIVATE ${FUZZ_LINK} ergon_flags)
+    if(ERGON_FUZZ)
+        target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+        return()
+    endif()
+    target_sources(fuzz_${name} PRIVATE replay.c)
+    set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+    set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 120)
+endfunction()
+
+# ergon_bench(NAME [LINK target…]): bench_NAME.c, run by 'make bench'.
+function(ergon_bench name)
+    cmake_parse_arguments(BENCH "" "" "LINK" ${ARGN})
+    add_executable(bench_${name} bench_${name}.c)
+    target_link_libraries(bench_${name} PRIVATE ${BENCH_LINK} ergon_flags)
+    set_target_properties(bench_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+endfunction()
+
+# ergon_add_all(KIND COMMAND): calls COMMAND(ROOM_topic LINK ergon_ROOM) for each KIND_ROOM_topic.c of
+# this folder. A program that needs more is added by hand before.
+function(ergon_add_all kind command)
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${kind}_*.c)
+    foreach(source ${sources})
+        get_filename_component(program ${source} NAME_WE)
+        string(REGEX REPLACE "^${kind}_" "" name ${program})
+        string(REGEX MATCH "^[a-z]+" room ${name})
+        if(NOT TARGET ${program} AND TARGET ergon_${room})
+            cmake_language(CALL ${command} ${name} LINK ergon_${room})
+        endif()
+    endforeach()
 endfunction()

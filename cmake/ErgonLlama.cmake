@@ -83,25 +83,35 @@ target_compile_definitions(ergon_llama_api INTERFACE
     ERGON_LLAMA_VERSION="${ERGON_LLAMA_VERSION}" ERGON_GGML_VERSION="${ERGON_GGML_VERSION}")
 ergon_llama_check()
 
-# The start script of an engine that runs on the prefix's loader, with paths relative to itself.
-function(ergon_engine_wrapper name)
-    file(REAL_PATH ${ERGON_LLAMA_PREFIX}/lib libs)
-    file(REAL_PATH ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} bin)
-    file(RELATIVE_PATH ENGINE_LIBS ${bin} ${libs})
-    set(ENGINE_PROGRAM ${name}-bin)
-    configure_file(${CMAKE_SOURCE_DIR}/cmake/ergon-engine.sh.in ${bin}/${name} @ONLY
+# Writes the start script of program `name`: paths `program` and `libs` are relative to the script.
+function(ergon_start_script file program libs)
+    configure_file(${CMAKE_SOURCE_DIR}/cmake/start.sh.in ${file} @ONLY
         FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
                          WORLD_READ WORLD_EXECUTE)
 endfunction()
 
 # ergon_engine(NAME SOURCES file… [LINK target…]): an engine program on libllama, started as bin/NAME.
-# With the private prefix that is a script which runs bin/NAME-bin on the prefix's loader.
+# With the private prefix that is a script which runs bin/NAME-bin on the prefix's loader; installed,
+# the program and the libraries are in lib/ergon/.
 function(ergon_engine name)
     cmake_parse_arguments(ENGINE "" "" "SOURCES;LINK" ${ARGN})
     add_executable(${name} ${ENGINE_SOURCES})
     target_link_libraries(${name} PRIVATE ${ENGINE_LINK} ergon_llama_api ergon_flags)
-    if(ERGON_LLAMA_PREFIX)
-        set_target_properties(${name} PROPERTIES OUTPUT_NAME ${name}-bin SKIP_BUILD_RPATH ON)
-        ergon_engine_wrapper(${name})
+    if(NOT ERGON_LLAMA_PREFIX)
+        install(TARGETS ${name} DESTINATION bin)
+        return()
     endif()
+    set_target_properties(${name} PROPERTIES OUTPUT_NAME ${name}-bin SKIP_BUILD_RPATH ON)
+    file(REAL_PATH ${ERGON_LLAMA_PREFIX}/lib libs)
+    file(REAL_PATH ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} bin)
+    file(RELATIVE_PATH libs ${bin} ${libs})
+    ergon_start_script(${bin}/${name} ${name}-bin ${libs})
+    ergon_start_script(${CMAKE_BINARY_DIR}/install/${name} ../lib/ergon/${name}-bin ../lib/ergon)
+    install(PROGRAMS ${CMAKE_BINARY_DIR}/install/${name} DESTINATION bin)
+    install(TARGETS ${name} DESTINATION lib/ergon)
+    install(CODE "set(tree \$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX})
+        execute_process(COMMAND ${CMAKE_SOURCE_DIR}/tools/bundle ${ERGON_LLAMA_PREFIX}/lib
+            \${tree}/lib/ergon \${tree}/lib/ergon/${name}-bin COMMAND_ERROR_IS_FATAL ANY)")
+    install(DIRECTORY ${ERGON_LLAMA_PREFIX}/doc/ DESTINATION share/doc/ergon/third-party)
+    install(FILES ${ERGON_LLAMA_PREFIX}/versions DESTINATION share/doc/ergon/third-party)
 endfunction()

@@ -17,3 +17,6 @@ if(ERGON_SANITIZE)
         -fsanitize=${ERGON_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(ergon_flags INTERFACE -fsanitize=${ERGON_SANITIZE})
 endif()
+if(ERGON_FUZZ) # coverage feedback from every room; only the fuzz programs have a fuzzer's main
+    target_compile_options(ergon_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()

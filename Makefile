@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# Thin: CMake knows how to build, the scripts in tools/ do the rest.
+
+PREFIX ?= /usr/local
+MODEL ?= tales
+PROMPT ?= Once upon a time
+TOKENS ?= 320
+FUZZ_SECONDS ?= 20
+export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
+export MODEL PROMPT TOKENS
+
+all: ## build build/bin/ergon and build/bin/ergon-llama
+	@tools/setup build
+	@test -e build/CMakeCache.txt || cmake --preset release -DERGON_TESTS=OFF
+	@cmake --build --preset release
+
+demo: all ## profile a prompt on the bundled model (MODEL= PROMPT= TOKENS=)
+	@tools/demo
+
+test: ## build and run every test
+	@tools/setup test
+	@cmake --preset release -DERGON_TESTS=ON
+	@cmake --build --preset release
+	@ctest --preset release
+
+bench: ## build and run the benchmarks
+	@tools/setup test
+	@cmake --preset release -DERGON_TESTS=ON
+	@cmake --build --preset release
+	@tools/bench
+
+install: all ## install a relocatable tree below PREFIX=/usr/local
+	@cmake --install build --prefix "$(DESTDIR)$(PREFIX)"
+
+dist: all ## pack build/ergon-VERSION-linux-ARCH.tar.gz, which needs nothing installed
+	@tools/dist
+
+format: ## clang-format every C file
+	@tools/setup test
+	@tests/gates/files c | xargs clang-format -i
+
+sanitize: sanitize-asan sanitize-tsan ## run the tests under Address-, UB- and ThreadSanitizer
+
+sanitize-asan sanitize-tsan: sanitize-%:
+	@tools/setup test
+	@cmake --preset $*
+	@cmake --build --preset $*
+	@ctest --preset $*
+
+fuzz: ## run each fuzzer for FUZZ_SECONDS=20
+	@tools/setup fuzz
+	@cmake --preset fuzz
+	@cmake --build --preset fuzz
+	@tools/fuzz $(FUZZ_SECONDS)
+
+check-bare: ## 'make demo' and 'make test' in a bare Debian, as root (BARE=suite)
+	@tools/check-bare $(BARE)
+
+clean: ## remove every build folder (not .prefix/)
+	@rm -rf build build-asan build-dev build-fuzz build-tsan
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: all demo test bench install dist format sanitize sanitize-asan sanitize-tsan fuzz check-bare \
+	clean help
