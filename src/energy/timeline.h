@@ -26,13 +26,14 @@ struct erg_channel {
     int device; /* 0-based index within the domain */
     enum erg_quantity quantity;
     int64_t update_period_ns; /* of the sensor; 0 = exact at every instant */
-    int64_t max_gap_ns;       /* power channels: longest hole that is integrated across */
+    int64_t max_gap_ns;       /* power channels: longest hole that is integrated across, > 0 */
     bool estimated;           /* a power model, not a sensor */
     bool synthetic;           /* a simulation: not this machine's energy */
 };
 
 struct erg_timeline;
 
+/* INVALID for a channel that makes no sense, LIMIT above ERG_MAX_CHANNELS, NOMEM. */
 int erg_timeline_new(struct erg_timeline **out, const struct erg_channel *channels, uint32_t count,
                      struct erg_err *err);
 void erg_timeline_free(struct erg_timeline *timeline);
@@ -50,7 +51,8 @@ int erg_timeline_add(struct erg_timeline *timeline, uint32_t i, int64_t t_ns, in
 
 /* What a window cost and how far the sensors saw it. */
 struct erg_window {
-    struct erg_energy energy; /* a domain is present when a channel of it covers part of the window */
+    struct erg_energy energy; /* a domain is present when a channel of it covers part of the window
+                                 (an empty one: its instant) */
     enum erg_grade grade;     /* of the worst channel that is present */
     double coverage_ratio;    /* covered share of the window, averaged over channels; 1 if empty */
 };
@@ -65,8 +67,9 @@ bool erg_timeline_channel_energy(const struct erg_timeline *timeline, uint32_t i
 
 /*
  * The time up to which every channel that is still alive has been read (so that windows ending
- * there are final). Channels silent for more than `patience_ns` before `now_ns` do not count.
- * INT64_MIN before the first reading, `now_ns` with no channels.
+ * there are final). Channels silent for more than `patience_ns` before `now_ns` do not count; one
+ * never read is silent since the first reading of any. INT64_MIN before the first reading,
+ * `now_ns` with no channels or all of them silent.
  */
 int64_t erg_timeline_settled_ns(const struct erg_timeline *timeline, int64_t now_ns,
                                 int64_t patience_ns);

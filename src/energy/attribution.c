@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "energy/attribution.h"
+
+#include "base/mem.h"
+#include "energy/wide.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void weights_by_time(const struct erg_span_features *spans, size_t count,
+                            uint64_t *out_weights)
+{
+    for (size_t i = 0; i < count; i++)
+        out_weights[i] = spans[i].duration_ns > 0 ? (uint64_t)spans[i].duration_ns : 0;
+}
+
+static const struct erg_attribution_model models[] = {
+    {"time", "in proportion to duration", weights_by_time},
+};
+
+const struct erg_attribution_model *erg_attribution_find(const char *name)
+{
+    if (!name)
+        return &models[0];
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        if (!strcmp(models[i].name, name))
+            return &models[i];
+    }
+    return NULL;
+}
+
+struct split {
+    uint64_t total;
+    const uint64_t *weights;
+    erg_u128 sum; /* of the weights */
+    size_t count;
+    int64_t *parts;
+    bool stored; /* parts hold the remainders, which fit because the sum does */
+};
+
+static erg_u128 remainder_of(const struct split *split, size_t i)
+{
+    if (split->stored)
+        return (erg_u128)split->parts[i];
+    return (erg_u128)split->total * split->weights[i] % split->sum;
+}
+
+static size_t count_above(const struct split *split, erg_u128 threshold)
+{
+    size_t above = 0;
+    for (size_t i = 0; i < split->count; i++)
+        above += remainder_of(split, i) > threshold;
+    return above;
+}
+
+/* The smallest value that at most `units` remainders exceed, by bisection: no memory needed. */
+static erg_u128 find_threshold(const struct split *split, size_t units)
+{
+    erg_u128 low = 0, high = split->sum - 1; /* no remainder exceeds high */
+    while (low < high) {
+        erg_u128 middle = low + (high - low) / 2;
+        if (count_above(split, middle) <= units)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+int64_t erg_split_nj(int64_t total_nj, const uint64_t *weights, size_t count, int64_t *out_parts)
+{
+    struct split split = {.weights = weights, .count = count, .parts = out_parts};
+    for (size_t i = 0; i < count; i++)
+        split.sum += weights[i];
+    if (split.sum == 0 || total_nj <= 0) {
+        for (size_t i = 0; i < count; i++)
+            out_parts[i] = 0;
+        return total_nj;
+    }
+    split.total = (uint64_t)total_nj;
+    split.stored = split.sum <= INT64_MAX;
+    uint64_t left = split.total; /* units that rounding down leaves: fewer than count */
+    for (size_t i = 0; i < count; i++) {
+        erg_u128 product = (erg_u128)split.total * weights[i];
+        left -= (uint64_t)(product / split.sum);
+        if (split.stored)
+            out_parts[i] = (int64_t)(product % split.sum);
+    }
+    erg_u128 threshold = find_threshold(&split, left);
+    size_t ties = left - count_above(&split, threshold);
+    for (size_t i = 0; i < count; i++) {
+        erg_u128 remainder = remainder_of(&split, i);
+        bool up = remainder > threshold;
+        if (remainder == threshold && ties) {
+            up = true;
+            ties--;
+        }
+        out_parts[i] = (int64_t)((erg_u128)split.total * weights[i] / split.sum) + up;
+    }
+    return 0;
+}
+
+static int64_t uncovered_ns(int64_t window_ns, const struct erg_span_features *spans, size_t count)
+{
+    for (size_t i = 0; i < count && window_ns > 0; i++) {
+        if (spans[i].duration_ns > 0)
+            window_ns -= spans[i].duration_ns < window_ns ? spans[i].duration_ns : window_ns;
+    }
+    return window_ns > 0 ? window_ns : 0;
+}
+
+struct erg_energy erg_attribute(const struct erg_attribution_model *model,
+                                const struct erg_energy *pass, int64_t window_ns,
+                                const struct erg_span_features *spans, size_t count,
+                                struct erg_energy *out_parts)
+{
+    for (size_t i = 0; i < count; i++)
+        out_parts[i] = (struct erg_energy){0};
+    ERG_AUTO_FREE struct erg_span_features *all = erg_calloc(count + 1, sizeof *all);
+    ERG_AUTO_FREE uint64_t *weights = erg_calloc(count + 1, sizeof *weights);
+    ERG_AUTO_FREE int64_t *parts = erg_calloc(count + 1, sizeof *parts);
+    if (!all || !weights || !parts)
+        return *pass;
+    if (count)
+        memcpy(all, spans, count * sizeof *all);
+    all[count] = (struct erg_span_features){uncovered_ns(window_ns, spans, count), NAN, NAN};
+    (model ? model : &models[0])->weights(all, count + 1, weights);
+
+    struct erg_energy rest = {.present = pass->present};
+    for (int d = 0; d < ERG_DOMAINS; d++) {
+        if (!(pass->present >> d & 1))
+            continue;
+        int64_t unsplit = erg_split_nj(pass->nj[d], weights, count + 1, parts);
+        rest.nj[d] = parts[count] + unsplit;
+        for (size_t i = 0; i < count; i++) {
+            out_parts[i].nj[d] = parts[i];
+            out_parts[i].present |= 1u << d;
+        }
+    }
+    return rest;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "energy/attribution.h"
+
+#include "base/mem.h"
+#include "energy/random.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MAX_PARTS = 40 };
+
+static int fail_at; /* the allocation that fails, counting from 1; 0 = none */
+
+void *__real_erg_calloc(size_t count, size_t size);
+void *__wrap_erg_calloc(size_t count, size_t size);
+
+void *__wrap_erg_calloc(size_t count, size_t size)
+{
+    if (fail_at && --fail_at == 0)
+        return NULL;
+    return __real_erg_calloc(count, size);
+}
+
+static void check_split(int64_t total, const uint64_t *weights, size_t count)
+{
+    int64_t parts[MAX_PARTS] = {0};
+    long double weight_sum = 0;
+    for (size_t i = 0; i < count; i++)
+        weight_sum += weights[i];
+    int64_t rest = erg_split_nj(total, weights, count, parts);
+    assert_int_equal(rest, weight_sum > 0 ? 0 : total);
+    int64_t sum = rest;
+    for (size_t i = 0; i < count; i++) {
+        long double exact = weight_sum > 0 ? (long double)total * weights[i] / weight_sum : 0;
+        /* Half the mantissa's step, because the reference rounds too. */
+        long double slack = 1 + exact * 4e-19L;
+        assert_true(parts[i] >= 0);
+        assert_true(fabsl((long double)parts[i] - exact) <= slack);
+        if (weights[i] == 0)
+            assert_int_equal(parts[i], 0);
+        sum += parts[i];
+    }
+    assert_int_equal(sum, total);
+}
+
+static void split_sums_exactly(void **state)
+{
+    (void)state;
+    uint64_t seed = 1, weights[MAX_PARTS];
+    static const int64_t totals[] = {0, 1, 2, 999, 1000003, INT64_C(1) << 40, INT64_MAX};
+    for (int round = 0; round < 2000; round++) {
+        size_t count = (size_t)random_between(&seed, 0, MAX_PARTS);
+        int bits = (int)random_between(&seed, 1, 64);
+        for (size_t i = 0; i < count; i++)
+            weights[i] = random_u64(&seed) % 4 ? random_u64(&seed) >> (64 - bits) : 0;
+        check_split(totals[round % 7], weights, count);
+        check_split(random_between(&seed, 0, INT64_MAX), weights, count);
+    }
+}
+
+static void split_of_special_weights(void **state)
+{
+    (void)state;
+    uint64_t huge = UINT64_C(1) << 63;
+    uint64_t zeros[3] = {0}, one[1] = {7}, big[4] = {huge, huge, 1, UINT64_MAX};
+    check_split(1000, zeros, 3);
+    check_split(1000, zeros, 0);
+    check_split(1000, one, 1);
+    check_split(INT64_MAX, big, 4);
+    check_split(10, big, 2);
+    assert_int_equal(erg_split_nj(123, NULL, 0, NULL), 123);
+}
+
+/* Largest remainder: 10 over 1:1:1 leaves one unit, ties go to the first; 7 over 3:2:1 = 3.5 2.33
+ * 1.17 leaves one, for the half. The last row cannot keep its remainders in 63 bits. */
+static void split_gives_the_units_left_over_to_the_largest_remainders(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t total;
+        uint64_t weights[3];
+        int64_t parts[3];
+    } rows[] = {
+        {10, {1, 1, 1}, {4, 3, 3}},
+        {11, {1, 1, 1}, {4, 4, 3}},
+        {7, {3, 2, 1}, {4, 2, 1}},
+        {1, {1, 1, 2}, {0, 0, 1}},
+        {11, {UINT64_MAX, UINT64_MAX, UINT64_MAX}, {4, 4, 3}},
+        {1, {UINT64_MAX - 1, UINT64_MAX, 5}, {0, 1, 0}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t parts[3];
+        assert_int_equal(erg_split_nj(rows[i].total, rows[i].weights, 3, parts), 0);
+        assert_memory_equal(parts, rows[i].parts, sizeof parts);
+    }
+}
+
+static void attribution_conserves_every_domain(void **state)
+{
+    (void)state;
+    uint64_t seed = 2;
+    for (int round = 0; round < 1000; round++) {
+        struct erg_span_features spans[MAX_PARTS];
+        struct erg_energy parts[MAX_PARTS];
+        size_t count = (size_t)random_between(&seed, 0, MAX_PARTS);
+        int64_t window = random_between(&seed, 0, 1000);
+        for (size_t i = 0; i < count; i++) {
+            spans[i] = (struct erg_span_features){random_between(&seed, 0, 100000), NAN, NAN};
+            window += spans[i].duration_ns;
+        }
+        struct erg_energy pass = {.present = (uint32_t)random_between(&seed, 0, 63)};
+        for (int d = 0; d < ERG_DOMAINS; d++)
+            pass.nj[d] = random_between(&seed, 0, INT64_C(1) << 50);
+        struct erg_energy sum = erg_attribute(NULL, &pass, window, spans, count, parts);
+        assert_int_equal(sum.present, pass.present);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(parts[i].present, pass.present);
+            erg_energy_add(&sum, &parts[i]);
+        }
+        for (int d = 0; d < ERG_DOMAINS; d++) {
+            if (pass.present >> d & 1)
+                assert_int_equal(sum.nj[d], pass.nj[d]);
+        }
+    }
+}
+
+static void uncovered_time_is_unattributed(void **state)
+{
+    (void)state;
+    struct erg_span_features spans[2] = {{300, NAN, NAN}, {500, NAN, NAN}};
+    struct erg_energy parts[2], pass = {.nj = {10000}, .present = 1};
+    struct erg_energy rest =
+        erg_attribute(erg_attribution_find("time"), &pass, 1000, spans, 2, parts);
+    assert_int_equal(parts[0].nj[0], 3000);
+    assert_int_equal(parts[1].nj[0], 5000);
+    assert_int_equal(rest.nj[0], 2000);
+
+    rest = erg_attribute(NULL, &pass, 1000, NULL, 0, NULL);
+    assert_int_equal(rest.nj[0], 10000);
+    rest = erg_attribute(NULL, &pass, 0, NULL, 0, NULL);
+    assert_int_equal(rest.nj[0], 10000);
+    /* A window shorter than its spans has no rest. */
+    rest = erg_attribute(NULL, &pass, 10, spans, 2, parts);
+    assert_int_equal(rest.nj[0], 0);
+    assert_int_equal(parts[0].nj[0] + parts[1].nj[0], 10000);
+}
+
+static void no_memory_returns_the_whole_pass(void **state)
+{
+    (void)state;
+    struct erg_span_features spans[2] = {{300, NAN, NAN}, {500, NAN, NAN}};
+    struct erg_energy pass = {.nj = {10000}, .present = 1};
+    for (int k = 1; k <= 3; k++) {
+        struct erg_energy parts[2] = {{.nj = {9}, .present = 1}, {.nj = {9}, .present = 1}};
+        fail_at = k;
+        struct erg_energy rest = erg_attribute(NULL, &pass, 1000, spans, 2, parts);
+        assert_int_equal(fail_at, 0);
+        assert_int_equal(rest.nj[0], 10000);
+        assert_int_equal(parts[0].nj[0] + parts[1].nj[0], 0);
+        assert_int_equal(parts[1].present, 0);
+    }
+}
+
+static void models_are_found_by_name(void **state)
+{
+    (void)state;
+    assert_string_equal(erg_attribution_find(NULL)->name, "time");
+    assert_ptr_equal(erg_attribution_find("time"), erg_attribution_find(NULL));
+    assert_null(erg_attribution_find("magic"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(split_sums_exactly),
+        cmocka_unit_test(split_of_special_weights),
+        cmocka_unit_test(split_gives_the_units_left_over_to_the_largest_remainders),
+        cmocka_unit_test(attribution_conserves_every_domain),
+        cmocka_unit_test(uncovered_time_is_unattributed),
+        cmocka_unit_test(no_memory_returns_the_whole_pass),
+        cmocka_unit_test(models_are_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
