@@ -11,6 +11,7 @@ target_include_directories(ergon_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE
 target_compile_options(ergon_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes
     -Wvla -Wformat=2 -Wundef -fno-common
+    -Wno-maybe-uninitialized # gcc cannot see that outputs are read only where the call succeeded
     $<$<BOOL:${ERGON_WERROR}>:-Werror>)
 if(ERGON_SANITIZE)
     target_compile_options(ergon_flags INTERFACE
