@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_ENGINE_COMMAND_H
+#define ERG_ENGINE_COMMAND_H
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Commands from the recorder: u32 little-endian length and a JSON object on the same socket that
+ * carries the event stream the other way (src/engine/README.md lists them).
+ */
+struct erg_channel {
+    int fd; /* borrowed */
+    char *bytes;
+    size_t len, capacity;
+    bool gone; /* the recorder closed its side */
+};
+
+void erg_channel_init(struct erg_channel *channel, int fd);
+void erg_channel_deinit(struct erg_channel *channel);
+
+/*
+ * Wait at most `timeout_ms` for a command. 1 and *out (json_decref() it), 0 when none came, GONE
+ * when the recorder is, CORRUPT when what it sent is not a command.
+ */
+int erg_channel_next(struct erg_channel *channel, int timeout_ms, json_t **out,
+                     struct erg_err *err);
+
+/*
+ * Without waiting: should the run stop, because of a `cancel` (which is consumed) or because the
+ * recorder is gone? Other commands stay queued.
+ */
+bool erg_channel_cancelled(struct erg_channel *channel);
+
+struct erg_load_command {
+    const char *model;
+    int gpu_layers;
+    const char *device; /* "cpu", "gpu" or the name of one */
+    bool mmap;
+};
+
+struct erg_run_command {
+    const char *prompt; /* NULL: prompt_tokens synthetic ones */
+    size_t prompt_bytes;
+    int prompt_tokens;
+    bool chat, bos, ignore_eos;
+    int tokens, ctx, batch, ubatch, threads, threads_batch;
+    double temperature, top_p;
+    int top_k;
+    unsigned seed;
+    const char *flash_attn, *cache_type_k, *cache_type_v, *mode, *instrument;
+    const char *dump_logits; /* debugging: raw float32 rows of the sampled positions, or … */
+    bool dump_all;           /* … of all positions */
+    const char *dump_nodes;  /* debugging: facts of the nodes of each new graph */
+};
+
+/* Fill from a command, with defaults for what is absent; texts are borrowed from `json`. INVALID
+ * with the key in question. */
+int erg_command_load(const json_t *json, struct erg_load_command *out, struct erg_err *err);
+int erg_command_run(const json_t *json, struct erg_run_command *out, struct erg_err *err);
+
+#endif

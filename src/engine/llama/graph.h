@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_ENGINE_GRAPH_H
+#define ERG_ENGINE_GRAPH_H
+
+#include "engine/llama/nodes.h"
+#include "ergon/probe.h"
+
+/*
+ * The executed nodes of the graph of the latest pass, with what they are. libllama hands out the
+ * same tensors token after token, so a node that looks as before keeps its class; when any differs
+ * the whole list is classified again, after the pass.
+ */
+struct erg_graph_node {
+    /* what was asked: compared to find out whether it is the same node as last time */
+    const struct ggml_tensor *tensor, *src0, *src1;
+    enum ggml_op op;
+    int64_t ne[GGML_MAX_DIMS];
+    char name[GGML_MAX_NAME];
+
+    struct erg_node_class class;
+    struct erg_node_cost cost;
+    uint32_t component_id, operation_id; /* names in the probe */
+    bool norm_fused; /* a norm that the CPU computes together with the MUL after it */
+    bool ends_component;
+};
+
+struct erg_graph {
+    ergon_probe *probe;
+    struct erg_graph_node *nodes;
+    const struct ggml_tensor **tensors; /* the same nodes' tensors, densely */
+    size_t capacity;
+    size_t count;       /* asked in this pass */
+    size_t known;       /* classified, from the pass before */
+    bool changed;       /* some node differs from the pass before */
+    bool out_of_memory; /* the list is incomplete */
+    bool any_guessed;
+    bool warned_guess;
+    uint32_t fused_norm_id; /* name of a norm executed together with its MUL */
+    size_t fused_count;
+};
+
+void erg_graph_init(struct erg_graph *graph, ergon_probe *probe);
+void erg_graph_deinit(struct erg_graph *graph);
+
+void erg_graph_begin(struct erg_graph *graph);
+
+/* Note an executed node; NULL when memory is short. */
+struct erg_graph_node *erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor);
+
+/* Classify the list when it changed; with `dump`, write its facts there as well. */
+void erg_graph_classify(struct erg_graph *graph, FILE *dump);
+
+#endif

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/llama/instrument.h"
+
+#include "base/mem.h"
+#include "engine/llama/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TICK_NS = 100 * 1000 * 1000, MAX_STAMPS = 1 << 17 };
+
+/* End of an executed stretch of nodes: in trace one node (or fused pair), in observe one cut. */
+struct stamp {
+    int64_t t_ns;
+    size_t nodes_done; /* observe: executed nodes up to here */
+};
+
+struct erg_instrument {
+    ergon_probe *probe;
+    struct erg_instrument_options options;
+    struct erg_graph graph;
+    FILE *dump;
+
+    struct stamp *stamps;
+    size_t stamp_capacity;
+    size_t stamp_count;
+    bool stamps_lost;
+    int64_t t0_ns;
+    int64_t asked_ns;   /* the last ask before the first node ran */
+    size_t asks;        /* of this pass, no-ops included */
+    size_t first_batch; /* asks before the first node ran, in the pass before */
+    int64_t next_tick_ns;
+    bool stopped;
+    bool warned_mismatch;
+
+    uint32_t graph_prepare, output, sampling, unattributed, gate_up_proj;
+};
+
+static bool room_for_stamps(struct erg_instrument *in, size_t need)
+{
+    if (need <= in->stamp_capacity) {
+        return true;
+    }
+    void *stamps = in->stamps;
+    if (erg_grow(&stamps, &in->stamp_capacity, need, sizeof(*in->stamps), MAX_STAMPS) != 0) {
+        in->stamps_lost = true;
+        return false;
+    }
+    in->stamps = stamps;
+    return true;
+}
+
+/* Once in a while: progress, and whether to stop. */
+static bool tick(struct erg_instrument *in, int64_t now_ns, size_t done)
+{
+    if (now_ns < in->next_tick_ns || !in->options.on_tick) {
+        return in->stopped;
+    }
+    in->next_tick_ns = now_ns + TICK_NS;
+    if (in->options.kind == ERG_INSTRUMENT_TRACE) {
+        erg_graph_classify(&in->graph, NULL); /* the pass is long: this is lost in it */
+    }
+    size_t i = done < in->graph.known ? done : in->graph.known;
+    int layer = i > 0 ? in->graph.nodes[i - 1].class.layer : -1;
+    in->stopped = in->options.on_tick(in->options.user, now_ns, layer, (uint32_t)done,
+                                      (uint32_t)(in->graph.count - in->graph.fused_count));
+    return in->stopped;
+}
+
+/*
+ * The clock is read once per graph rather than once per node: at the ask that was the last before
+ * computing began last time. A graph that differs from the last one has the clock read at each.
+ */
+static void note_ask(struct erg_instrument *in)
+{
+    in->asks++;
+    if (in->stamp_count == 0 && (in->graph.changed || in->asks >= in->first_batch)) {
+        in->asked_ns = ergon_probe_now_ns();
+    }
+}
+
+static void take_stamp(struct erg_instrument *in, int64_t now_ns, size_t nodes_done)
+{
+    if (in->stamp_count == 0) {
+        in->first_batch = in->asks;
+    }
+    if (room_for_stamps(in, in->stamp_count + 1)) {
+        in->stamps[in->stamp_count++] = (struct stamp){now_ns, nodes_done};
+    }
+}
+
+static bool trace_eval(struct ggml_tensor *node, bool ask, void *user)
+{
+    struct erg_instrument *in = user;
+    if (!ask) {
+        return true;
+    }
+    if (erg_node_is_executed(node)) {
+        erg_graph_add(&in->graph, node);
+        room_for_stamps(in, in->graph.count);
+    }
+    note_ask(in);
+    return false;
+}
+
+/* Thread 0, after the k-th executed node: the place where a statistic of node k-1 can be taken. */
+static bool trace_stamp(void *user)
+{
+    struct erg_instrument *in = user;
+    int64_t now = ergon_probe_now_ns();
+    take_stamp(in, now, 0);
+    return tick(in, now, in->stamp_count);
+}
+
+/* Where to cut a graph that has not been seen: after nodes that always end a component. */
+static bool cuts_unknown(const struct erg_instrument *in, const struct ggml_tensor *node)
+{
+    switch (node->op) {
+    case GGML_OP_MUL_MAT:
+    case GGML_OP_ADD:
+    case GGML_OP_ROPE:
+        return !in->options.keep_fusion;
+    case GGML_OP_MUL:
+    case GGML_OP_GLU:
+    case GGML_OP_SET_ROWS:
+    case GGML_OP_FLASH_ATTN_EXT:
+    case GGML_OP_CONT:
+        return true;
+    default:
+        return node->flags & GGML_TENSOR_FLAG_OUTPUT;
+    }
+}
+
+static bool is_gate_or_up(enum erg_component c)
+{
+    return c == ERG_COMPONENT_gate_proj || c == ERG_COMPONENT_up_proj;
+}
+
+static bool cuts_known(const struct erg_instrument *in, size_t i)
+{
+    const struct erg_graph_node *node = &in->graph.nodes[i];
+    if (in->options.keep_fusion) {
+        /* gate, up and GLU, and rope with the cache write, are one kernel on GPUs */
+        return node->ends_component && !is_gate_or_up(node->class.component) &&
+               node->class.component != ERG_COMPONENT_rope;
+    }
+    return in->options.operations ? !node->norm_fused : node->ends_component;
+}
+
+static bool observe_eval(struct ggml_tensor *node, bool ask, void *user)
+{
+    struct erg_instrument *in = user;
+    if (!ask) {
+        int64_t now = ergon_probe_now_ns();
+        take_stamp(in, now, in->graph.count);
+        tick(in, now, in->graph.count);
+        return true; /* false would leave stale logits behind, not stop the pass */
+    }
+    bool cut = false;
+    if (erg_node_is_executed(node)) {
+        bool was_changed = in->graph.changed;
+        erg_graph_add(&in->graph, node);
+        size_t i = in->graph.count - 1;
+        bool known = !was_changed && !in->graph.changed && i < in->graph.known;
+        cut = known ? cuts_known(in, i) : cuts_unknown(in, node);
+    }
+    note_ask(in);
+    return cut;
+}
+
+static bool observe_abort(void *user)
+{
+    const struct erg_instrument *in = user;
+    return in->stopped;
+}
+
+int erg_instrument_new(ergon_probe *probe, const struct erg_instrument_options *options,
+                       struct erg_instrument **out, struct erg_err *err)
+{
+    struct erg_instrument *in = erg_calloc(1, sizeof(*in));
+    if (!in) {
+        return erg_fail(err, ERG_NOMEM, "cannot make the instrument: out of memory");
+    }
+    in->probe = probe;
+    in->options = *options;
+    if (options->dump_path) {
+        in->dump = fopen(options->dump_path, "we");
+    }
+    erg_graph_init(&in->graph, probe);
+    in->graph_prepare = ergon_probe_name(probe, "graph_prepare");
+    in->output = ergon_probe_name(probe, "output");
+    in->sampling = ergon_probe_name(probe, "sampling");
+    in->unattributed = ergon_probe_name(probe, "unattributed");
+    in->gate_up_proj = ergon_probe_name(probe, "gate_up_proj");
+    *out = in;
+    return 0;
+}
+
+void erg_instrument_free(struct erg_instrument *in)
+{
+    if (!in) {
+        return;
+    }
+    if (in->dump) {
+        fclose(in->dump);
+    }
+    erg_graph_deinit(&in->graph);
+    free(in->stamps);
+    free(in);
+}
+
+erg_eval_callback erg_instrument_eval(const struct erg_instrument *in)
+{
+    switch (in->options.kind) {
+    case ERG_INSTRUMENT_TRACE:
+        return trace_eval;
+    case ERG_INSTRUMENT_OBSERVE:
+        return observe_eval;
+    default:
+        return NULL;
+    }
+}
+
+ggml_abort_callback erg_instrument_abort(const struct erg_instrument *in)
+{
+    switch (in->options.kind) {
+    case ERG_INSTRUMENT_TRACE:
+        return trace_stamp;
+    case ERG_INSTRUMENT_OBSERVE:
+        return observe_abort;
+    default:
+        return NULL;
+    }
+}
+
+void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns)
+{
+    erg_graph_begin(&in->graph);
+    in->t0_ns = t0_ns;
+    in->asked_ns = t0_ns;
+    in->asks = 0;
+    in->stamp_count = 0;
+    in->stamps_lost = false;
+    in->stopped = false;
+    in->next_tick_ns = t0_ns + TICK_NS;
+}
+
+/* A span being put together from consecutive stretches of the same place. */
+struct run {
+    struct erg_instrument *in;
+    const struct erg_pass_times *times;
+    bool open;
+    int layer;
+    uint32_t component, operation;
+    int64_t t_ns; /* where the next stretch starts */
+    uint64_t duration_ns;
+    double flops, bytes;
+};
+
+static void emit(struct run *run)
+{
+    if (!run->open) {
+        return;
+    }
+    struct ergon_span_values values = {.flops = (float)run->flops, .bytes = (float)run->bytes};
+    bool costs = run->in->options.operations && (run->flops > 0 || run->bytes > 0);
+    ergon_probe_span(run->in->probe, run->layer, run->component, run->operation, run->duration_ns,
+                     costs ? &values : NULL);
+    run->open = false;
+}
+
+static void stretch(struct run *run, int layer, uint32_t component, uint32_t operation,
+                    int64_t until_ns)
+{
+    if (!run->open || run->layer != layer || run->component != component ||
+        run->operation != operation) {
+        emit(run);
+        run->open = true;
+        run->layer = layer;
+        run->component = component;
+        run->operation = operation;
+        run->duration_ns = 0;
+        run->flops = run->bytes = 0;
+    }
+    run->duration_ns += until_ns > run->t_ns ? (uint64_t)(until_ns - run->t_ns) : 0;
+    run->t_ns = until_ns > run->t_ns ? until_ns : run->t_ns;
+}
+
+static void add_cost(struct run *run, const struct erg_graph_node *node, bool in_registers)
+{
+    double n = run->times->n_tokens, first = run->times->position;
+    double cells = n * first + n * (n + 1) / 2;
+    run->flops += node->cost.flops + node->cost.flops_per_cell * cells;
+    run->bytes +=
+        in_registers ? 0 : node->cost.bytes + node->cost.cache_bytes_per_key * (first + n);
+}
+
+/*
+ * The executed nodes [from, to) took until `until_ns` together. Their time goes to the last one;
+ * a norm fused with its MUL gets the name of both, gate and up measured together that of the pair.
+ */
+static void stretch_nodes(struct run *run, size_t from, size_t to, int64_t until_ns)
+{
+    struct erg_instrument *in = run->in;
+    const struct erg_graph_node *last = &in->graph.nodes[to - 1];
+    uint32_t component = last->component_id;
+    uint32_t operation = in->options.operations ? last->operation_id : 0;
+    if (to - from > 1 && in->graph.nodes[to - 2].norm_fused && operation != 0) {
+        operation = in->graph.fused_norm_id;
+    }
+    if (to - from > 1 && last->class.component == ERG_COMPONENT_activation &&
+        is_gate_or_up(in->graph.nodes[from].class.component)) {
+        component = in->gate_up_proj;
+    }
+    stretch(run, last->class.layer, component, operation, until_ns);
+    for (size_t i = from; i < to; i++) {
+        /* fused, the norm's result never exists in memory */
+        add_cost(run, &in->graph.nodes[i], i + 1 < to && in->graph.nodes[i].norm_fused);
+    }
+}
+
+/* Does the list of nodes explain the stamps? `out_fused`: taking norms and their MULs together. */
+static bool stamps_match(const struct erg_instrument *in, bool *out_fused)
+{
+    const struct erg_graph *graph = &in->graph;
+    size_t count = in->stamp_count;
+    if (in->stamps_lost || graph->out_of_memory || graph->count == 0 || count == 0) {
+        return false;
+    }
+    *out_fused = graph->fused_count > 0 && count == graph->count - graph->fused_count;
+    return *out_fused || count == graph->count;
+}
+
+static void emit_traced(struct run *run, bool fused)
+{
+    const struct erg_instrument *in = run->in;
+    size_t node = 0;
+    for (size_t k = 0; k < in->stamp_count; k++) {
+        size_t width = fused && in->graph.nodes[node].norm_fused ? 2 : 1;
+        stretch_nodes(run, node, node + width, in->stamps[k].t_ns);
+        node += width;
+    }
+}
+
+static void emit_observed(struct run *run)
+{
+    const struct erg_instrument *in = run->in;
+    size_t node = 0;
+    for (size_t k = 0; k < in->stamp_count; k++) {
+        if (in->stamps[k].nodes_done > node) {
+            stretch_nodes(run, node, in->stamps[k].nodes_done, in->stamps[k].t_ns);
+            node = in->stamps[k].nodes_done;
+        }
+    }
+}
+
+static void warn_mismatch(struct erg_instrument *in)
+{
+    if (in->warned_mismatch) {
+        return;
+    }
+    char text[160];
+    snprintf(text, sizeof(text),
+             "%zu time stamps do not match %zu nodes: no layers or components in such passes",
+             in->stamp_count, in->graph.count - in->graph.fused_count);
+    ergon_probe_log(in->probe, ERGON_WARNING, text);
+    in->warned_mismatch = true;
+}
+
+static uint32_t emit_nodes(struct run *run)
+{
+    struct erg_instrument *in = run->in;
+    bool traced = in->options.kind == ERG_INSTRUMENT_TRACE;
+    uint32_t flags = traced ? ERGON_PASS_TRACED : ERGON_PASS_OBSERVED;
+    bool fused = false;
+    bool match = traced ? stamps_match(in, &fused) : in->stamp_count > 0 && !in->stamps_lost;
+    if (!match) {
+        warn_mismatch(in);
+        flags |= ERGON_PASS_MISMATCH;
+        if (in->stamp_count > 0) {
+            stretch(run, -1, in->unattributed, 0, in->stamps[in->stamp_count - 1].t_ns);
+        }
+        return flags;
+    }
+    if (traced) {
+        emit_traced(run, fused);
+    } else {
+        emit_observed(run);
+    }
+    return in->graph.any_guessed ? flags | ERGON_PASS_GUESSED : flags;
+}
+
+void erg_instrument_end(struct erg_instrument *in, const struct erg_pass_times *times)
+{
+    uint32_t flags = times->reused ? ERGON_PASS_REUSED : 0;
+    struct run run = {.in = in, .times = times, .t_ns = times->t0_ns};
+    erg_graph_classify(&in->graph, in->dump);
+    ergon_probe_pass_begin(in->probe, times->t0_ns, times->phase, times->n_tokens, times->position);
+    if (in->options.kind == ERG_INSTRUMENT_NONE) {
+        flags |= ERGON_PASS_BARE;
+        stretch(&run, -1, in->unattributed, 0, times->returned_ns);
+    } else {
+        stretch(&run, -1, in->graph_prepare, 0, in->asked_ns);
+        flags |= emit_nodes(&run);
+        stretch(&run, -1, in->output, 0, times->returned_ns);
+    }
+    if (times->t1_ns > times->returned_ns) {
+        stretch(&run, -1, in->sampling, 0, times->t1_ns);
+    }
+    emit(&run);
+    ergon_probe_pass_end(in->probe, times->t1_ns, flags);
+}

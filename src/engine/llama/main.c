@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/mem.h"
+#include "base/num.h"
+#include "engine/llama/command.h"
+#include "engine/llama/log.h"
+#include "engine/llama/model.h"
+#include "engine/llama/run.h"
+#include "ergon/probe.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+enum { DRAIN_MS = 50, FAREWELL_MS = 2000 };
+
+struct engine {
+    ergon_probe *probe;
+    struct erg_channel channel;
+    struct erg_log log;
+    struct erg_model model;
+};
+
+/* ggml's last words before it aborts; it takes no user pointer. */
+static ergon_probe *probe_of_abort;
+
+static void on_abort(const char *message)
+{
+    ergon_probe_log(probe_of_abort, ERGON_ERROR, message);
+    ergon_probe_drain(probe_of_abort, FAREWELL_MS);
+}
+
+static void report_failure(struct engine *engine, const struct erg_err *err)
+{
+    ergon_probe_run_end(engine->probe, ergon_probe_now_ns(), ERGON_FAILED, err->text);
+}
+
+static void load(struct engine *engine, const json_t *json)
+{
+    struct erg_load_command command;
+    struct erg_err err;
+    int status = erg_command_load(json, &command, &err);
+    status = status ? status : erg_model_load(&engine->model, &command, &engine->log, &err);
+    if (status != 0) {
+        report_failure(engine, &err);
+        return;
+    }
+    ergon_probe_log(engine->probe, ERGON_INFO, "loaded");
+}
+
+static void run(struct engine *engine, const json_t *json)
+{
+    struct erg_run_command command;
+    struct erg_err err;
+    int status = erg_command_run(json, &command, &err);
+    if (status == 0 && !engine->model.llama) {
+        status = erg_fail(&err, ERG_INVALID, "no model is loaded");
+    }
+    if (status != 0) {
+        report_failure(engine, &err);
+        return;
+    }
+    erg_run(engine->probe, &engine->channel, &engine->model, &engine->log, &command);
+}
+
+/* False when the engine is to end. */
+static bool obey(struct engine *engine, const json_t *json)
+{
+    const char *name = json_string_value(json_object_get(json, "cmd"));
+    if (strcmp(name, "quit") == 0) {
+        return false;
+    }
+    if (strcmp(name, "load") == 0) {
+        load(engine, json);
+    } else if (strcmp(name, "run") == 0) {
+        run(engine, json);
+    } else if (strcmp(name, "cancel") != 0) { /* one that comes too late means nothing */
+        struct erg_err err;
+        erg_fail(&err, ERG_INVALID, "unknown command '%.60s'", name);
+        report_failure(engine, &err);
+    }
+    return true;
+}
+
+static void serve(struct engine *engine)
+{
+    for (;;) {
+        json_t *json = NULL;
+        struct erg_err err;
+        bool delivered = ergon_probe_drain(engine->probe, 0) == 0;
+        int status = erg_channel_next(&engine->channel, delivered ? -1 : DRAIN_MS, &json, &err);
+        if (status == ERG_GONE) {
+            return;
+        }
+        if (status < 0) {
+            report_failure(engine, &err);
+            return;
+        }
+        bool go_on = status == 0 || obey(engine, json);
+        json_decref(json);
+        if (!go_on) {
+            return;
+        }
+    }
+}
+
+static int open_probe(struct engine *engine)
+{
+    int64_t fd;
+    const char *text = getenv("ERGON_PROBE_FD");
+    if (!text || erg_parse_i64(text, 0, 1 << 20, &fd, NULL) != 0) {
+        fputs("ergon-llama is started by 'ergon', not by hand\n", stderr);
+        return -1;
+    }
+    engine->probe = ergon_probe_open_env();
+    if (!engine->probe) {
+        perror("ergon-llama");
+        return -1;
+    }
+    erg_channel_init(&engine->channel, (int)fd);
+    return 0;
+}
+
+int main(void)
+{
+    static struct engine engine;
+    /* Started through a loader the process would bear its name; and it dies with its parent. */
+    prctl(PR_SET_NAME, "ergon-llama");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (open_probe(&engine) != 0) {
+        return EXIT_FAILURE;
+    }
+    probe_of_abort = engine.probe;
+    ggml_set_abort_callback(on_abort);
+    erg_log_install(&engine.log, engine.probe);
+    struct erg_err err;
+    if (erg_engine_start(&err) != 0) {
+        report_failure(&engine, &err);
+    } else {
+        serve(&engine);
+    }
+    ergon_probe_drain(engine.probe, FAREWELL_MS);
+    erg_model_free(&engine.model);
+    erg_channel_deinit(&engine.channel);
+    ergon_probe_close(engine.probe);
+    return EXIT_SUCCESS;
+}

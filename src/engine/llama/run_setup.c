@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/llama/run_state.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { DEFAULT_UBATCH = 512, DEFAULT_BATCH = 2048 };
+
+static int choose_context_size(struct erg_run *run, struct erg_err *err)
+{
+    const struct erg_run_command *command = run->command;
+    int limit = llama_model_n_ctx_train(run->model->llama);
+    int64_t wanted = (int64_t)run->prompt_count + command->tokens;
+    run->n_ctx = command->ctx > 0 ? command->ctx : wanted < limit ? (int)wanted : limit;
+    if (run->prompt_count > run->n_ctx) {
+        return erg_fail(err, ERG_LIMIT,
+                        "the prompt has %d tokens, longer than the context of %d (see --ctx)",
+                        run->prompt_count, run->n_ctx);
+    }
+    if (command->ctx > limit) {
+        char text[128];
+        snprintf(text, sizeof(text), "a context of %d is more than the %d the model was made for",
+                 command->ctx, limit);
+        ergon_probe_log(run->probe, ERGON_WARNING, text);
+    }
+    return 0;
+}
+
+static int cache_type(const char *name, enum ggml_type *out, struct erg_err *err)
+{
+    static const enum ggml_type known[] = {GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16,
+                                           GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1,
+                                           GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_IQ4_NL};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(name, ggml_type_name(known[i])) == 0) {
+            *out = known[i];
+            return 0;
+        }
+    }
+    return erg_fail(err, ERG_INVALID, "'%s' is not a type for the KV cache (f16, f32, q8_0, …)",
+                    name);
+}
+
+static int flash_attention(const char *name, enum llama_flash_attn_type *out, struct erg_err *err)
+{
+    static const struct {
+        const char *name;
+        enum llama_flash_attn_type type;
+    } known[] = {{"auto", LLAMA_FLASH_ATTN_TYPE_AUTO},
+                 {"on", LLAMA_FLASH_ATTN_TYPE_ENABLED},
+                 {"off", LLAMA_FLASH_ATTN_TYPE_DISABLED}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(name, known[i].name) == 0) {
+            *out = known[i].type;
+            return 0;
+        }
+    }
+    return erg_fail(err, ERG_INVALID, "flash attention is on, off or auto, not '%s'", name);
+}
+
+static int choose_instrument(struct erg_run *run, struct erg_err *err)
+{
+    const char *name = run->command->instrument;
+    bool minimal = strcmp(run->command->mode, "minimal") == 0;
+    if (!minimal && strcmp(run->command->mode, "standard") != 0 &&
+        strcmp(run->command->mode, "deep") != 0) {
+        return erg_fail(err, ERG_INVALID, "'%s' is not a mode", run->command->mode);
+    }
+    if (strcmp(name, "auto") == 0) {
+        run->kind = run->model->on_cpu ? ERG_INSTRUMENT_TRACE
+                    : minimal          ? ERG_INSTRUMENT_NONE
+                                       : ERG_INSTRUMENT_OBSERVE;
+    } else if (strcmp(name, "trace") == 0) {
+        run->kind = ERG_INSTRUMENT_TRACE;
+    } else if (strcmp(name, "observe") == 0) {
+        run->kind = ERG_INSTRUMENT_OBSERVE;
+    } else if (strcmp(name, "none") == 0) {
+        run->kind = ERG_INSTRUMENT_NONE;
+    } else {
+        return erg_fail(err, ERG_INVALID, "'%s' is not an instrument", name);
+    }
+    return 0;
+}
+
+/* During a pass, at most ten times a second. */
+static bool on_tick(void *user, int64_t now_ns, int layer, uint32_t node, uint32_t nodes)
+{
+    struct erg_run *run = user;
+    ergon_probe_progress(run->probe, now_ns, run->phase, layer, node, nodes, run->phase_done,
+                         run->phase_total);
+    run->cancelled = run->cancelled || erg_channel_cancelled(run->channel);
+    return run->cancelled;
+}
+
+static int make_instrument(struct erg_run *run, struct erg_err *err)
+{
+    struct erg_instrument_options options = {
+        .kind = run->kind,
+        .operations = strcmp(run->command->mode, "deep") == 0,
+        .keep_fusion = !run->model->on_cpu,
+        .dump_path = run->command->dump_nodes,
+        .on_tick = on_tick,
+        .user = run,
+    };
+    return erg_instrument_new(run->probe, &options, &run->instrument, err);
+}
+
+static int make_context(struct erg_run *run, struct erg_err *err)
+{
+    const struct erg_run_command *command = run->command;
+    struct llama_context_params params = llama_context_default_params();
+    int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    int status = cache_type(command->cache_type_k, &params.type_k, err);
+    status = status ? status : cache_type(command->cache_type_v, &params.type_v, err);
+    status = status ? status : flash_attention(command->flash_attn, &params.flash_attn_type, err);
+    if (status != 0) {
+        return status;
+    }
+    run->threads = command->threads > 0 ? command->threads : cpus > 0 ? cpus : 1;
+    run->threads_batch = command->threads_batch > 0 ? command->threads_batch : run->threads;
+    run->ubatch = command->ubatch > 0 ? command->ubatch : DEFAULT_UBATCH;
+    params.n_ctx = (uint32_t)run->n_ctx;
+    params.n_ubatch = (uint32_t)run->ubatch;
+    params.n_batch = (uint32_t)(command->batch > 0 ? command->batch : DEFAULT_BATCH);
+    params.n_batch = params.n_batch < params.n_ubatch ? params.n_ubatch : params.n_batch;
+    params.n_threads = run->threads;
+    params.n_threads_batch = run->threads_batch;
+    params.cb_eval = erg_instrument_eval(run->instrument);
+    params.cb_eval_user_data = run->instrument;
+    params.abort_callback = erg_instrument_abort(run->instrument);
+    params.abort_callback_data = run->instrument;
+    erg_log_forget(run->log);
+    run->ctx = llama_init_from_model(run->model->llama, params);
+    if (!run->ctx) {
+        return erg_fail(err, ERG_NOMEM, "cannot make a context of %d tokens: %s", run->n_ctx,
+                        run->log->error[0] ? run->log->error : "no reason given");
+    }
+    run->kv_cache_bytes = run->log->kv_cache_bytes;
+    run->compute_bytes = run->log->compute_bytes;
+    return 0;
+}
+
+/* Never sample the end of the text. */
+static int ban_end(struct erg_run *run, struct erg_err *err)
+{
+    const struct llama_vocab *vocab = run->model->vocab;
+    int32_t size = llama_vocab_n_tokens(vocab), count = 0;
+    ERG_AUTO_FREE llama_logit_bias *bias = erg_calloc((size_t)size, sizeof(*bias));
+    if (!bias) {
+        return erg_fail(err, ERG_NOMEM, "cannot make a sampler: out of memory");
+    }
+    for (llama_token token = 0; token < size; token++) {
+        if (llama_vocab_is_eog(vocab, token)) {
+            bias[count++] = (llama_logit_bias){.token = token, .bias = -INFINITY};
+        }
+    }
+    if (count > 0) {
+        llama_sampler_chain_add(run->sampler, llama_sampler_init_logit_bias(size, count, bias));
+    }
+    return 0;
+}
+
+static int make_sampler(struct erg_run *run, struct erg_err *err)
+{
+    const struct erg_run_command *command = run->command;
+    run->sampler = llama_sampler_chain_init(llama_sampler_chain_default_params());
+    int status = command->ignore_eos ? ban_end(run, err) : 0;
+    if (status != 0) {
+        return status;
+    }
+    if (command->temperature <= 0) {
+        llama_sampler_chain_add(run->sampler, llama_sampler_init_greedy());
+        return 0;
+    }
+    if (command->top_k > 0) {
+        llama_sampler_chain_add(run->sampler, llama_sampler_init_top_k(command->top_k));
+    }
+    llama_sampler_chain_add(run->sampler, llama_sampler_init_top_p((float)command->top_p, 1));
+    llama_sampler_chain_add(run->sampler, llama_sampler_init_temp((float)command->temperature));
+    llama_sampler_chain_add(run->sampler, llama_sampler_init_dist(command->seed));
+    return 0;
+}
+
+int erg_run_open(struct erg_run *run, struct erg_err *err)
+{
+    int status = choose_context_size(run, err);
+    status = status ? status : choose_instrument(run, err);
+    status = status ? status : make_instrument(run, err);
+    status = status ? status : make_context(run, err);
+    return status ? status : make_sampler(run, err);
+}
+
+int erg_run_fill_batch(struct erg_run *run, struct erg_err *err)
+{
+    run->output = erg_calloc((size_t)run->command->tokens + 1, sizeof(*run->output));
+    if (!run->output) {
+        return erg_fail(err, ERG_NOMEM, "cannot start the run: out of memory");
+    }
+    int widest = run->prompt_count < run->ubatch ? run->prompt_count : run->ubatch;
+    run->batch = llama_batch_init(widest, 0, 1);
+    run->has_batch = true;
+    if (run->command->dump_logits) {
+        run->logits = fopen(run->command->dump_logits, "we");
+    }
+    return 0;
+}
+
+void erg_run_close(struct erg_run *run)
+{
+    if (run->has_batch) {
+        llama_batch_free(run->batch);
+    }
+    if (run->logits) {
+        fclose(run->logits);
+    }
+    llama_sampler_free(run->sampler);
+    llama_free(run->ctx);
+    erg_instrument_free(run->instrument);
+    run->has_batch = false;
+    run->logits = NULL;
+    run->sampler = NULL;
+    run->ctx = NULL;
+    run->instrument = NULL;
+}
+
+void erg_run_memory(struct erg_run *run)
+{
+    struct rusage usage;
+    uint64_t peak = getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+    ergon_probe_memory(run->probe, ergon_probe_now_ns(), llama_model_size(run->model->llama),
+                       run->kv_cache_bytes, run->compute_bytes, peak);
+}
+
+static void describe_settings(const struct erg_run *run, struct erg_jsonw *w)
+{
+    static const char *const instruments[] = {"trace", "observe", "none"};
+    const struct erg_run_command *command = run->command;
+    bool flash = strcmp(command->flash_attn, "on") == 0 ||
+                 (strcmp(command->flash_attn, "auto") == 0 && run->log->flash_attention);
+    erg_jsonw_key(w, "settings");
+    erg_jsonw_obj_begin(w);
+    erg_jsonw_kint(w, "tokens", command->tokens);
+    erg_jsonw_kint(w, "ctx", run->n_ctx);
+    erg_jsonw_kint(w, "batch", (int64_t)llama_n_batch(run->ctx));
+    erg_jsonw_kint(w, "ubatch", run->ubatch);
+    erg_jsonw_kint(w, "threads", run->threads);
+    erg_jsonw_kint(w, "threads_batch", run->threads_batch);
+    erg_jsonw_kreal(w, "temperature", command->temperature);
+    erg_jsonw_kint(w, "top_k", command->top_k);
+    erg_jsonw_kreal(w, "top_p", command->top_p);
+    erg_jsonw_kint(w, "seed", command->seed);
+    erg_jsonw_kbool(w, "chat", command->chat);
+    erg_jsonw_kbool(w, "bos", command->bos);
+    erg_jsonw_kbool(w, "ignore_eos", command->ignore_eos);
+    erg_jsonw_kbool(w, "flash_attn", flash);
+    erg_jsonw_kstr(w, "cache_type_k", command->cache_type_k);
+    erg_jsonw_kstr(w, "cache_type_v", command->cache_type_v);
+    erg_jsonw_kstr(w, "device", run->model->device);
+    erg_jsonw_kint(w, "gpu_layers", run->model->gpu_layers);
+    erg_jsonw_kbool(w, "mmap", run->model->mmap);
+    erg_jsonw_kstr(w, "mode", command->mode);
+    erg_jsonw_kstr(w, "instrument", instruments[run->kind]);
+    erg_jsonw_obj_end(w);
+}
+
+int erg_run_describe(struct erg_run *run, int64_t t_ns, struct erg_err *err)
+{
+    struct erg_buf buf;
+    struct erg_jsonw w;
+    erg_buf_init(&buf);
+    erg_jsonw_init(&w, &buf);
+    erg_jsonw_obj_begin(&w);
+    erg_engine_describe(run->model, run->threads, &w);
+    erg_model_describe(run->model, &w);
+    describe_settings(run, &w);
+    erg_jsonw_kint(&w, "prompt_tokens", run->prompt_count);
+    erg_jsonw_obj_end(&w);
+    int status = erg_jsonw_finish(&w);
+    if (status == 0) {
+        ergon_probe_run_begin(run->probe, t_ns, erg_buf_view(&buf));
+    }
+    erg_buf_deinit(&buf);
+    return status ? erg_fail(err, status, "cannot describe the run") : 0;
+}
