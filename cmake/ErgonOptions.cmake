@@ -11,7 +11,8 @@ target_include_directories(ergon_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE
 target_compile_options(ergon_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes
     -Wvla -Wformat=2 -Wundef -fno-common
-    -Wno-maybe-uninitialized # gcc cannot see that outputs are read only where the call succeeded
+    # gcc cannot see that outputs are read only where the call succeeded
+    $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
     $<$<BOOL:${ERGON_WERROR}>:-Werror>)
 if(ERGON_SANITIZE)
     target_compile_options(ergon_flags INTERFACE

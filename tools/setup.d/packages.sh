@@ -29,9 +29,11 @@ as_root() {
 
 apt_install() {
     say "installing with apt: $*"
-    as_root apt-get -qq update
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-        -o Dpkg::Use-Pty=0 install "$@" >"$apt_log" 2>&1 || {
+    {
+        as_root apt-get -q update &&
+            as_root env DEBIAN_FRONTEND=noninteractive \
+                apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 install "$@"
+    } >"$apt_log" 2>&1 || {
         cat "$apt_log" >&2
         die "apt could not install: $*"
     }
