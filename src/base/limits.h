@@ -19,6 +19,7 @@
 #define ERG_MAX_JSON_BYTES      (32u << 20) /* one JSON document we read */
 #define ERG_MAX_TEXT_FILE_BYTES (1u << 20)  /* one /sys or /proc file */
 #define ERG_MAX_BUF_BYTES       (1u << 30)  /* one struct erg_buf */
+#define ERG_MAX_REPLAY_BYTES    (16u << 20) /* a replayed power trace */
 #define ERG_MAX_WARNINGS        64u         /* warnings kept with a run */
 #define ERG_MAX_TAGS            32u         /* tags of a run */
 #define ERG_MAX_PATH_BYTES      4096u

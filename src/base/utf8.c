@@ -58,6 +58,22 @@ bool erg_utf8_valid(const char *text, size_t len)
     return true;
 }
 
+void erg_utf8_sanitize(const char *text, size_t len, struct erg_buf *out)
+{
+    size_t start = 0, i = 0;
+    while (i < len) {
+        size_t step = erg_utf8_step(text + i, len - i);
+        if (step) {
+            i += step;
+            continue;
+        }
+        erg_buf_append(out, text + start, i - start);
+        erg_buf_puts(out, "\xEF\xBF\xBD");
+        start = ++i;
+    }
+    erg_buf_append(out, text + start, len - start);
+}
+
 size_t erg_utf8_incomplete_tail(const char *text, size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)text;

@@ -2,6 +2,8 @@
 #ifndef ERG_BASE_UTF8_H
 #define ERG_BASE_UTF8_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -9,6 +11,9 @@
 size_t erg_utf8_step(const char *text, size_t len);
 
 bool erg_utf8_valid(const char *text, size_t len);
+
+/* Append `text` with every byte that is not part of a well-formed sequence replaced by U+FFFD. */
+void erg_utf8_sanitize(const char *text, size_t len, struct erg_buf *out);
 
 /*
  * Number of bytes (0–3) at the end of `text` that begin a sequence which further bytes could still

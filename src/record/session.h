@@ -84,6 +84,7 @@ struct erg_run_result {
     struct erg_rollup *rollup; /* by phase, layer and component (ids index `names`) */
     char **names;              /* component and operation names by id */
     size_t name_count;
+    char *store_failure; /* NULL, or why the run could not be stored or recorded */
     bool power_unusable; /* the power specification names a source that cannot be used */
 };
 

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/engine_process.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+/* Descriptor number of the socket in the engine: the first behind stdin, stdout and stderr. */
+enum { ENGINE_FD = 3, STOP_POLL_MS = 10, CHUNK_BYTES = 65536 };
+
+/* In the child, after fork: async-signal-safe calls only. Never returns. */
+static void become_engine(const char *program, char *const envp[], int socket_fd, int stderr_fd,
+                          int report_fd)
+{
+    int null_fd = open("/dev/null", O_RDWR);
+    char *const argv[] = {(char *)program, NULL};
+    /* A terminal's Ctrl-C is for the recorder, which ends the run in good order. */
+    setpgid(0, 0);
+    int report = fcntl(report_fd, F_DUPFD_CLOEXEC, 16);
+    int socket = fcntl(socket_fd, F_DUPFD, 16);
+    int error = fcntl(stderr_fd, F_DUPFD, 16);
+    if (null_fd >= 0 && report >= 0 && socket >= 0 && error >= 0 && dup2(null_fd, 0) >= 0 &&
+        dup2(null_fd, 1) >= 0 && dup2(error, 2) >= 0 && dup2(socket, ENGINE_FD) >= 0) {
+        close(socket);
+        close(error);
+        execve(program, argv, envp);
+    }
+    int reason = errno;
+    ssize_t ignored = write(report, &reason, sizeof reason);
+    (void)ignored;
+    _exit(127);
+}
+
+/* 0 once the child runs the program, else the errno that kept it from doing so. */
+static int wait_for_exec(int report_fd)
+{
+    int reason = 0;
+    ssize_t n;
+    do {
+        n = read(report_fd, &reason, sizeof reason);
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof reason ? reason : 0;
+}
+
+/* Our environment with ERGON_PROBE_FD in it; the strings are borrowed. NULL when memory is short.
+ */
+static char **engine_environment(void)
+{
+    static char probe_fd[] = "ERGON_PROBE_FD=3";
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    char **envp = erg_calloc(count + 2, sizeof *envp);
+    if (!envp)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(environ[i], "ERGON_PROBE_FD=", 15) != 0)
+            envp[kept++] = environ[i];
+    }
+    envp[kept] = probe_fd;
+    return envp;
+}
+
+static int start_process(struct erg_engine *engine, const char *program, int sockets[2],
+                         int errors[2], int report[2], struct erg_err *err)
+{
+    ERG_AUTO_FREE char **envp = engine_environment();
+    if (!envp)
+        return erg_fail(err, ERG_NOMEM, "no memory to start engine '%.128s'", program);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) || pipe2(errors, O_CLOEXEC) ||
+        pipe2(report, O_CLOEXEC))
+        return erg_fail_errno(err, errno, "cannot start engine '%.128s'", program);
+    engine->pid = fork();
+    if (engine->pid == 0)
+        become_engine(program, envp, sockets[1], errors[1], report[1]);
+    if (engine->pid < 0)
+        return erg_fail_errno(err, errno, "cannot start engine '%.128s'", program);
+    close(report[1]);
+    report[1] = -1;
+    int reason = wait_for_exec(report[0]);
+    if (reason == 0)
+        return 0;
+    waitpid(engine->pid, NULL, 0);
+    engine->pid = 0;
+    return erg_fail_errno(err, reason, "cannot start engine '%.128s'", program);
+}
+
+int erg_engine_start(struct erg_engine *engine, const char *program, struct erg_err *err)
+{
+    *engine = (struct erg_engine){.fd = -1, .stderr_fd = -1};
+    int sockets[2] = {-1, -1}, errors[2] = {-1, -1}, report[2] = {-1, -1};
+    int rc = erg_reader_new(&engine->reader, err);
+    if (rc == 0)
+        rc = start_process(engine, program, sockets, errors, report, err);
+    int *ends[] = {&sockets[1], &errors[1], &report[0], &report[1]};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        erg_cleanup_fd(ends[i]);
+    engine->fd = sockets[0];
+    engine->stderr_fd = errors[0];
+    if (rc)
+        erg_engine_stop(engine, 0);
+    else
+        fcntl(engine->stderr_fd, F_SETFL, O_NONBLOCK);
+    return rc;
+}
+
+/* Wait for the process to end by itself; true when it has. */
+static bool reap(struct erg_engine *engine, int patience_ms, int *out_status)
+{
+    for (int waited = 0;; waited += STOP_POLL_MS) {
+        pid_t pid = waitpid(engine->pid, out_status, WNOHANG);
+        if (pid == engine->pid || (pid < 0 && errno != EINTR))
+            return true;
+        if (waited >= patience_ms)
+            return false;
+        poll(NULL, 0, STOP_POLL_MS);
+    }
+}
+
+void erg_engine_stop(struct erg_engine *engine, int patience_ms)
+{
+    if (engine->pid > 0) {
+        int status = 0;
+        if (engine->fd >= 0) {
+            erg_engine_send(engine, "{\"cmd\":\"quit\"}", NULL);
+            shutdown(engine->fd, SHUT_WR);
+        }
+        if (!reap(engine, patience_ms, &status)) {
+            kill(engine->pid, SIGKILL);
+            waitpid(engine->pid, &status, 0);
+        }
+    }
+    erg_cleanup_fd(&engine->fd);
+    erg_cleanup_fd(&engine->stderr_fd);
+    erg_reader_free(engine->reader);
+    *engine = (struct erg_engine){.fd = -1, .stderr_fd = -1};
+}
+
+/* Everything or GONE: an engine that does not read its commands within 10 s is gone to us. */
+static int send_all(int fd, const char *bytes, size_t len)
+{
+    while (len) {
+        ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0) {
+            bytes += n;
+            len -= (size_t)n;
+            continue;
+        }
+        struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+        bool full = errno == EAGAIN || errno == EWOULDBLOCK;
+        if (errno != EINTR && !(full && poll(&poll_fd, 1, 10000) > 0))
+            return ERG_GONE;
+    }
+    return 0;
+}
+
+int erg_engine_send(struct erg_engine *engine, const char *json, struct erg_err *err)
+{
+    uint32_t len = (uint32_t)strlen(json);
+    if (send_all(engine->fd, (const char *)&len, sizeof len) || send_all(engine->fd, json, len))
+        return erg_fail(err, ERG_GONE, "the engine does not take commands any more");
+    return 0;
+}
+
+/* Keep the last line the engine has written to stderr. */
+static void read_last_words(struct erg_engine *engine)
+{
+    char chunk[4096];
+    ssize_t n;
+    while (engine->stderr_fd >= 0 && (n = read(engine->stderr_fd, chunk, sizeof chunk)) > 0) {
+        size_t end = (size_t)n;
+        while (end && (chunk[end - 1] == '\n' || chunk[end - 1] == ' '))
+            end--;
+        size_t start = end;
+        while (start && chunk[start - 1] != '\n')
+            start--;
+        if (end - start >= sizeof engine->last_words)
+            end = start + sizeof engine->last_words - 1;
+        if (end > start) {
+            memcpy(engine->last_words, chunk + start, end - start);
+            engine->last_words[end - start] = '\0';
+        }
+    }
+}
+
+int erg_engine_wait(struct erg_engine *engine, int timeout_ms, struct erg_err *err)
+{
+    if (engine->ended)
+        return erg_fail(err, ERG_GONE, "the engine is gone");
+    struct pollfd poll_fds[2] = {{.fd = engine->fd, .events = POLLIN},
+                                 {.fd = engine->stderr_fd, .events = POLLIN}};
+    if (poll(poll_fds, 2, timeout_ms) <= 0)
+        return 0;
+    if (poll_fds[1].revents & POLLIN) {
+        read_last_words(engine);
+    } else if (poll_fds[1].revents) {
+        close(engine->stderr_fd);
+        engine->stderr_fd = -1;
+    }
+    if (!(poll_fds[0].revents & (POLLIN | POLLHUP | POLLERR)))
+        return 0;
+    char chunk[CHUNK_BYTES];
+    ssize_t n = recv(engine->fd, chunk, sizeof chunk, MSG_DONTWAIT);
+    if (n > 0)
+        return erg_reader_feed(engine->reader, chunk, (size_t)n, err);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    engine->ended = true;
+    return erg_fail(err, ERG_GONE, "the engine is gone");
+}
+
+int erg_engine_next(struct erg_engine *engine, struct erg_event *out, struct erg_err *err)
+{
+    int rc = erg_reader_next(engine->reader, out, err);
+    if (rc < 0)
+        engine->ended = true;
+    return rc;
+}
+
+void erg_engine_obituary(struct erg_engine *engine, char *out, size_t out_bytes)
+{
+    int status = 0;
+    read_last_words(engine);
+    if (engine->pid <= 0 || !reap(engine, 2000, &status)) {
+        snprintf(out, out_bytes, "stopped talking but did not end");
+        return;
+    }
+    engine->pid = 0;
+    if (WIFSIGNALED(status))
+        snprintf(out, out_bytes, "was killed by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else
+        snprintf(out, out_bytes, "ended with exit status %d", WEXITSTATUS(status));
+    size_t len = strlen(out);
+    if (engine->last_words[0])
+        snprintf(out + len, out_bytes - len, ": %s", engine->last_words);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/join_internal.h"
+
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void erg_join_warn(struct erg_join *join, const char *text, size_t len)
+{
+    struct erg_buf clean;
+    erg_buf_init(&clean);
+    erg_utf8_sanitize(text, len, &clean);
+    bool known = false;
+    for (size_t i = 0; i < join->warning_count && !known; i++)
+        known = strcmp(join->warnings[i], erg_buf_view(&clean)) == 0;
+    char *copy = known || join->warning_count == ERG_MAX_WARNINGS ? NULL : erg_buf_take(&clean);
+    if (copy) {
+        join->warnings[join->warning_count++] = copy;
+        if (join->sink.warning)
+            join->sink.warning(join->sink.user, copy);
+    }
+    erg_buf_deinit(&clean);
+}
+
+static void warn_count(struct erg_join *join, uint64_t count, const char *what)
+{
+    char text[160];
+    int len = snprintf(text, sizeof text, "%" PRIu64 " %s", count, what);
+    if (count)
+        erg_join_warn(join, text, (size_t)len);
+}
+
+static void fill_phase(const struct erg_join *join, uint32_t phase, struct erg_phase_facts *out)
+{
+    *out = join->phases[phase];
+    out->peak_mw = -1;
+    out->grade = ERG_GRADE_UNAVAILABLE;
+    if (!out->seen)
+        return;
+    out->unattributed_ns = out->t1_ns - out->t0_ns - join->phase_children_ns[phase];
+    if (!join->timeline)
+        return;
+    int64_t t0 = out->t0_ns + join->zero_ns, t1 = out->t1_ns + join->zero_ns;
+    struct erg_window window = erg_timeline_window(join->timeline, t0, t1);
+    out->energy = window.energy;
+    out->grade = window.grade;
+    out->peak_mw = erg_timeline_peak_mw(join->timeline, t0, t1, join->header.interval_ns / 2);
+    out->unattributed = erg_energy_sub(&out->energy, &join->phase_children[phase]);
+}
+
+static void fill_energy(const struct erg_join *join, struct erg_run_facts *out)
+{
+    int64_t t0 = join->zero_ns, t1 = join->end_ns;
+    out->grade = ERG_GRADE_UNAVAILABLE;
+    out->peak_mw = -1;
+    out->coverage_ratio = NAN;
+    if (!join->timeline || !join->channel_count)
+        return;
+    struct erg_window window = erg_timeline_window(join->timeline, t0, t1);
+    out->energy = window.energy;
+    out->grade = window.grade;
+    out->coverage_ratio = window.coverage_ratio;
+    out->peak_mw = erg_timeline_peak_mw(join->timeline, t0, t1, join->header.interval_ns / 2);
+    struct erg_energy rest = erg_energy_sub(&out->energy, &join->in_spans);
+    out->unattributed_nj = erg_energy_total_nj(&rest);
+    if (out->has_load)
+        out->load_energy =
+            erg_timeline_window(join->timeline, join->load_t0_ns, join->load_t1_ns).energy;
+    struct erg_window idle =
+        erg_timeline_window(join->timeline, join->idle_t0_ns, join->idle_t1_ns);
+    int64_t idle_ns = join->idle_t1_ns - join->idle_t0_ns;
+    out->has_idle = join->has_idle && idle_ns > 0 && erg_energy_known(&idle.energy);
+    if (out->has_idle)
+        out->idle_mw = (double)erg_energy_total_nj(&idle.energy) / (double)idle_ns * 1e3;
+}
+
+/* What a reader of the energies must know; said once, at the end. */
+static void warn_about_power(struct erg_join *join, const struct erg_run_facts *facts)
+{
+    bool synthetic = false, estimated = false;
+    for (uint32_t i = 0; i < join->channel_count; i++) {
+        synthetic |= join->channels[i].synthetic;
+        estimated |= join->channels[i].estimated;
+    }
+    static const char fake[] = "energies come from a simulated source, not from this machine";
+    static const char model[] = "energies are estimates from a power model: no sensor was read";
+    if (synthetic)
+        erg_join_warn(join, fake, sizeof fake - 1);
+    if (estimated)
+        erg_join_warn(join, model, sizeof model - 1);
+    if (facts->coverage_ratio < 0.995) {
+        char text[120];
+        int len =
+            snprintf(text, sizeof text,
+                     "the power sources covered only %.1f %% of the run: energies are too low",
+                     facts->coverage_ratio * 100);
+        erg_join_warn(join, text, (size_t)len);
+    }
+}
+
+static const char *instrument_of(uint32_t flags)
+{
+    if (flags & ERG_PASS_TRACED)
+        return "trace";
+    return flags & ERG_PASS_OBSERVED ? "observe" : "none";
+}
+
+static double mean(double sum, int64_t count)
+{
+    return count ? sum / (double)count : NAN;
+}
+
+static void fill_description(const struct erg_join *join, struct erg_run_facts *out)
+{
+    const struct erg_header *header = &join->header;
+    out->id = header->id;
+    out->created_at = header->created_at;
+    out->created_at_utc = header->created_at_utc;
+    out->status = join->closed ? join->status : "running";
+    out->failure = join->closed ? join->failure : NULL;
+    out->model_name = header->model_name;
+    out->mode = header->mode;
+    out->prompt = header->prompt;
+    out->prompt_len = header->prompt_len;
+    out->response = erg_buf_view(&join->response);
+    out->response_len = join->response.len;
+    out->tags_json = header->tags_json;
+    out->experiment_name = header->experiment;
+    out->model_json = join->model_json;
+    out->engine_json = join->engine_json;
+    out->machine_json = header->machine_json;
+    out->settings_json = header->settings_json;
+    out->model_parameters = join->model_parameters;
+    out->grid = header->grid;
+}
+
+void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
+{
+    *out = (struct erg_run_facts){
+        .input_tokens = join->input_tokens,
+        .output_tokens = join->output_tokens,
+        .duration_ns = join->has_zero ? join->end_ns - join->zero_ns : 0,
+        .first_token_ns =
+            join->first_token_ns == INT64_MIN ? -1 : join->first_token_ns - join->zero_ns,
+        .has_load = join->has_load,
+        .load_ns = join->load_t1_ns - join->load_t0_ns,
+        .channels = join->channels,
+        .channel_count = join->channel_count,
+        .interval_ns = join->header.interval_ns,
+        .sample_count = join->sample_count,
+        .instrument = instrument_of(join->pass_flags),
+        .profiled_tokens = join->profiled_tokens,
+        .guessed = join->pass_flags & ERG_PASS_GUESSED,
+        .dropped_events = join->dropped,
+        .others_cpu_ratio = mean(join->others_cpu_sum, join->others_cpu_count),
+        .engine_cpu_ratio = mean(join->engine_cpu_sum, join->engine_cpu_count),
+        .peak_rss_bytes = join->memory.peak_rss_bytes,
+        .kv_cache_bytes = join->memory.kv_cache_bytes,
+        .model_bytes = join->memory.model_bytes,
+    };
+    fill_description(join, out);
+    for (uint32_t phase = 0; phase < ERG_PHASES; phase++)
+        fill_phase(join, phase, &out->phases[phase]);
+    fill_energy(join, out);
+    if (join->closed) {
+        warn_about_power(join, out);
+        warn_count(join, join->dropped, "events were dropped: the recorder was too slow");
+        warn_count(join, join->clipped, "items overlapped others and were cut short");
+        warn_count(join, join->late_readings, "power readings came too late to be used");
+    }
+    out->warnings = (const char *const *)join->warnings;
+    out->warning_count = join->warning_count;
+}

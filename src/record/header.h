@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_RECORD_HEADER_H
+#define ERG_RECORD_HEADER_H
+
+#include "analysis/summary.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+/*
+ * The JSON of the recorder's own records: what a recording says of its run beside the events.
+ */
+struct erg_header {
+    int64_t t_ns, wall_ns; /* the anchor: one instant on both clocks */
+    char *id, *created_at, *created_at_utc;
+    char *model_name, *model_path, *mode;
+    char *prompt;
+    size_t prompt_len;
+    char *tags_json, *experiment; /* experiment NULL = none */
+    char *settings_json, *machine_json;
+    int64_t interval_ns;
+    struct erg_grid grid;
+};
+
+void erg_header_deinit(struct erg_header *header);
+
+/* The JSON of a RECORDING record. */
+void erg_header_write(const struct erg_header *header, struct erg_buf *out);
+
+/* Read it back; CORRUPT when it is not what erg_header_write() makes. */
+int erg_header_parse(const char *json, size_t len, struct erg_header *out, struct erg_err *err);
+
+/* Channels of a POWER record: an array to free(). */
+int erg_header_parse_power(const char *json, size_t len, struct erg_channel **out_channels,
+                           uint32_t *out_count, int64_t *out_interval_ns, struct erg_err *err);
+
+/* The engine's RUN_BEGIN: objects as JSON texts to free() (NULL when absent). */
+struct erg_engine_header {
+    char *engine_json, *model_json, *settings_json;
+    int64_t parameters;
+    bool has_load;
+    int64_t load_t0_ns, load_t1_ns;
+};
+int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_header *out,
+                            struct erg_err *err);
+
+/* Put the members of JSON object `extra` that `*json` does not have yet into it. */
+int erg_header_merge(char **json, const char *extra, struct erg_err *err);
+
+/* RECORDING_END: texts to free(); failure may be NULL. */
+int erg_header_parse_end(const char *json, size_t len, char **out_status, char **out_failure,
+                         struct erg_err *err);
+void erg_header_write_end(const char *status, const char *failure, struct erg_buf *out);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/live.h"
+
+#include "base/limits.h"
+#include "record/command.h"
+#include "stream/writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOST_PERIOD_NS   INT64_C(500000000)
+#define UPDATE_PERIOD_NS INT64_C(1000000000)
+
+static int64_t now_ns(const struct erg_live *live)
+{
+    return live->clock->now_ns(live->clock->user);
+}
+
+/* --- the inbox: records from any thread ---------------------------------------------------------
+ */
+
+static void on_reading(void *user, int64_t t_before_ns, int64_t t_after_ns,
+                       enum erg_reading_kind kind, const struct erg_channel_value *values,
+                       uint32_t count)
+{
+    struct erg_live *live = user;
+    pthread_mutex_lock(&live->inbox_lock);
+    erg_write_reading(&live->inbox, t_before_ns, t_after_ns, kind, values, count);
+    pthread_mutex_unlock(&live->inbox_lock);
+}
+
+static void on_power_warning(void *user, const char *text)
+{
+    struct erg_live *live = user;
+    pthread_mutex_lock(&live->inbox_lock);
+    erg_write_log(&live->inbox, now_ns(live), ERG_LOG_WARNING, text);
+    pthread_mutex_unlock(&live->inbox_lock);
+}
+
+void erg_live_warn(struct erg_live *live, const char *text)
+{
+    on_power_warning(live, text);
+}
+
+static int empty_inbox(struct erg_live *live, struct erg_err *err)
+{
+    pthread_mutex_lock(&live->inbox_lock);
+    struct erg_buf full = live->inbox;
+    live->inbox = live->moving;
+    live->moving = full;
+    pthread_mutex_unlock(&live->inbox_lock);
+    int rc = erg_buf_status(&live->moving);
+    if (rc)
+        erg_fail(err, rc, "no memory for power readings");
+    else
+        rc = erg_tape_put(live->tape, live->moving.data, live->moving.len, err);
+    erg_buf_clear(&live->moving);
+    return rc;
+}
+
+/* --- exact sources: read wherever the join will look --------------------------------------------
+ */
+
+static void read_exact(struct erg_live *live, int64_t t_ns, enum erg_reading_kind kind)
+{
+    erg_power_read_exact(live->power, t_ns, kind);
+}
+
+/* Readings on the sampling grid up to `t_ns`. */
+static void read_grid_until(struct erg_live *live, int64_t t_ns)
+{
+    int64_t interval = erg_power_interval_ns(live->power);
+    for (; interval > 0 && live->next_grid_ns <= t_ns; live->next_grid_ns += interval)
+        read_exact(live, live->next_grid_ns, ERG_READING_GRID);
+}
+
+/*
+ * The first thing the engine reports as done is t = 0. Only now can sources whose time starts there
+ * be read; their idle baseline is what they say of the time before.
+ */
+static void begin_exact(struct erg_live *live, int64_t zero_ns)
+{
+    int64_t idle_ns = live->options->idle_ns;
+    erg_power_set_zero(live->power, zero_ns);
+    live->next_grid_ns = zero_ns;
+    if (!erg_power_is_exact(live->power) || idle_ns <= 0)
+        return;
+    read_exact(live, zero_ns - idle_ns, ERG_READING_EDGE);
+    pthread_mutex_lock(&live->inbox_lock);
+    erg_write_idle(&live->inbox, zero_ns - idle_ns, zero_ns);
+    pthread_mutex_unlock(&live->inbox_lock);
+}
+
+/* Before an event goes on the tape: readings at the times its energy will be asked for. */
+static void read_edges(struct erg_live *live, const struct erg_event *event)
+{
+    bool item = event->type == ERG_REC_SECTION_BEGIN || event->type == ERG_REC_SECTION_END ||
+                event->type == ERG_REC_PASS;
+    int64_t zero;
+    bool has_zero = erg_join_zero_ns(live->join, &zero);
+    if (!item && event->type != ERG_REC_PROGRESS)
+        return;
+    if (item && !has_zero) {
+        begin_exact(live, event->t_ns);
+        read_exact(live, event->t_ns, ERG_READING_EDGE);
+        has_zero = true;
+        zero = event->t_ns;
+    }
+    if (!has_zero)
+        return;
+    int64_t t1 = event->type == ERG_REC_PASS ? event->pass.head.t1_ns : event->t_ns;
+    int64_t edges[] = {event->t_ns, t1};
+    for (size_t i = 0; item && i < 2; i++) {
+        read_grid_until(live, edges[i]);
+        int64_t offset = edges[i] > zero ? (edges[i] - zero) % ERG_TICK_NS : 0;
+        read_exact(live, edges[i] - offset, ERG_READING_EDGE);
+    }
+    read_grid_until(live, t1);
+}
+
+/* --- events of the engine -----------------------------------------------------------------------
+ */
+
+static void tell_observer(struct erg_live *live, const struct erg_event *event)
+{
+    const struct erg_run_observer *observer = live->observer;
+    if (event->type != ERG_REC_PROGRESS || !observer || !observer->progress)
+        return;
+    const struct erg_progress *p = &event->progress;
+    observer->progress(observer->user, p->phase, p->layer, (int)p->operations, p->tokens_done,
+                       p->tokens_total);
+}
+
+static bool text_is(const struct erg_event *event, const char *text)
+{
+    return event->text.len == strlen(text) && memcmp(event->text.bytes, text, event->text.len) == 0;
+}
+
+static int take_event(struct erg_live *live, const struct erg_event *event, struct erg_err *err)
+{
+    if (event->type >= ERG_REC_RECORDING)
+        return erg_fail(err, ERG_CORRUPT, "the engine sent a record that only a recorder writes");
+    read_edges(live, event);
+    int rc = empty_inbox(live, err);
+    if (rc == 0)
+        rc = erg_tape_put(live->tape, event->record, event->record_bytes, err);
+    if (event->type == ERG_REC_LOG && event->level_or_status == ERG_LOG_INFO &&
+        text_is(event, "loaded"))
+        live->loaded = true;
+    if (event->type == ERG_REC_SECTION_BEGIN)
+        erg_power_poke(live->power);
+    if (event->type == ERG_REC_RUN_END)
+        live->ended = true;
+    tell_observer(live, event);
+    return rc;
+}
+
+static void sample_host(struct erg_live *live)
+{
+    int64_t now = now_ns(live);
+    if (now < live->next_host_ns)
+        return;
+    live->next_host_ns = now + HOST_PERIOD_NS;
+    struct erg_host_sample sample;
+    erg_host_sample(&live->host, now, &sample);
+    pthread_mutex_lock(&live->inbox_lock);
+    erg_write_host(&live->inbox, &sample);
+    pthread_mutex_unlock(&live->inbox_lock);
+}
+
+static int update_store(struct erg_live *live, struct erg_err *err)
+{
+    int64_t now = now_ns(live);
+    if (now < live->next_update_ns)
+        return 0;
+    live->next_update_ns = now + UPDATE_PERIOD_NS;
+    return erg_outcome_update(&live->outcome, err);
+}
+
+/* A cancelled run gets ten seconds to end by itself. */
+static void check_cancel(struct erg_live *live)
+{
+    const struct erg_run_observer *observer = live->observer;
+    if (live->cancel_sent || !observer || !observer->cancelled ||
+        !observer->cancelled(observer->user))
+        return;
+    live->cancel_sent = true;
+    live->cancel_ns = now_ns(live);
+    erg_engine_send(live->engine, "{\"cmd\":\"cancel\"}", NULL);
+}
+
+int erg_live_pump(struct erg_live *live, int timeout_ms, struct erg_err *err)
+{
+    check_cancel(live);
+    int gone = erg_engine_wait(live->engine, timeout_ms, err);
+    struct erg_event event;
+    int rc;
+    while ((rc = erg_engine_next(live->engine, &event, err)) == 1) {
+        rc = take_event(live, &event, err);
+        if (rc || live->ended)
+            break;
+    }
+    if (rc < 0)
+        return rc;
+    sample_host(live);
+    rc = empty_inbox(live, err);
+    if (rc == 0)
+        rc = update_store(live, err);
+    return rc ? rc : gone;
+}
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+static int open_power(struct erg_live *live, bool *out_unusable, struct erg_err *err)
+{
+    struct erg_power_options options = {
+        .spec = live->options->power_spec,
+        .interval_ns = live->options->power_interval_ns,
+        .root = live->root,
+        .clock = live->clock,
+        .allow_files = live->options->power_files_allowed,
+        .seed = live->options->seed,
+    };
+    return erg_power_open(&live->power, &options, out_unusable, err);
+}
+
+/* The records every tape begins with. */
+static int write_preface(struct erg_live *live, struct erg_err *err)
+{
+    struct erg_header header;
+    struct erg_buf json, records;
+    int rc = erg_command_header(live->options, live->root, live->clock, &header, err);
+    if (rc)
+        return rc;
+    erg_buf_init(&json);
+    erg_buf_init(&records);
+    erg_write_preamble(&records);
+    for (uint32_t id = 1; id < ERG_MAX_NAMES; id++) {
+        const char *name = erg_reader_name(live->engine->reader, id);
+        if (name)
+            erg_write_name(&records, id, name);
+    }
+    erg_header_write(&header, &json);
+    erg_write_recording(&records, header.t_ns, header.wall_ns, erg_buf_view(&json));
+    erg_buf_clear(&json);
+    rc = erg_power_describe(live->power, &json, err);
+    erg_write_power(&records, erg_buf_view(&json));
+    if (rc == 0)
+        rc = erg_buf_status(&records) ? erg_fail(err, ERG_NOMEM, "no memory for a recording")
+                                      : erg_tape_put(live->tape, records.data, records.len, err);
+    erg_buf_deinit(&json);
+    erg_buf_deinit(&records);
+    erg_header_deinit(&header);
+    return rc;
+}
+
+int erg_live_open(struct erg_live *live, struct erg_engine *engine,
+                  const struct erg_run_options *options, const struct erg_run_observer *observer,
+                  const struct erg_root *root, const struct erg_clock *clock,
+                  bool *out_power_unusable, struct erg_err *err)
+{
+    *live = (struct erg_live){
+        .engine = engine,
+        .options = options,
+        .observer = observer,
+        .root = root,
+        .clock = clock,
+        .outcome = {.observer = observer},
+    };
+    pthread_mutex_init(&live->inbox_lock, NULL);
+    struct erg_join_sink sink = erg_outcome_sink(&live->outcome);
+    int rc = open_power(live, out_power_unusable, err);
+    if (rc == 0)
+        rc = erg_join_new(&live->join, &sink, err);
+    live->outcome.join = live->join;
+    if (rc == 0)
+        rc = erg_tape_open(&live->tape, options->record_path, live->join, err);
+    if (rc == 0)
+        rc = write_preface(live, err);
+    erg_host_init(&live->host, root, engine->pid);
+    if (rc == 0)
+        rc = erg_power_start(live->power, now_ns(live), on_reading, on_power_warning, live, err);
+    if (rc)
+        erg_live_close(live);
+    return rc;
+}
+
+int erg_live_stop_power(struct erg_live *live, struct erg_err *err)
+{
+    erg_power_stop(live->power);
+    return empty_inbox(live, err);
+}
+
+void erg_live_close(struct erg_live *live)
+{
+    erg_power_close(live->power);
+    if (live->outcome.writer)
+        erg_writer_abandon(live->outcome.writer);
+    erg_tape_free(live->tape);
+    erg_join_free(live->join);
+    free(live->outcome.recorder);
+    erg_buf_deinit(&live->inbox);
+    erg_buf_deinit(&live->moving);
+    pthread_mutex_destroy(&live->inbox_lock);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_RECORD_MACHINE_H
+#define ERG_RECORD_MACHINE_H
+
+#include "base/buf.h"
+#include "base/root.h"
+
+/* {"hostname","os","kernel","cpu","cpus","memory_bytes","gpus":[]} of this machine. */
+void erg_machine_describe(const struct erg_root *root, struct erg_buf *out_json);
+
+/* A fresh run id: local date and time, then 6 random hexadecimal digits. */
+void erg_run_id(int64_t wall_ns, char out[40]);
+
+#endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/session.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "record/command.h"
+#include "record/live.h"
+#include "stream/writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PUMP_MS = 50, QUIT_PATIENCE_MS = 2000 };
+
+/* How long a cancelled engine may take to end the run in good order. */
+#define CANCEL_PATIENCE_NS INT64_C(10000000000)
+
+struct erg_session {
+    char *engine_path;
+    struct erg_engine engine;
+    struct erg_root root;
+    const struct erg_clock *clock;
+    bool running; /* the engine process is there and has not failed */
+};
+
+/* "ergon-llama" in the folder of this program. */
+static int default_engine(char *out, size_t out_bytes, struct erg_err *err)
+{
+    char self[ERG_MAX_PATH_BYTES];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (len <= 0)
+        return erg_fail(err, ERG_NOT_FOUND, "cannot tell where this program is (use --engine)");
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
+    int n = snprintf(out, out_bytes, "%.*s/ergon-llama", (int)(slash ? slash - self : 0), self);
+    if (n < 0 || (size_t)n >= out_bytes)
+        return erg_fail(err, ERG_LIMIT, "the path of this program is too long");
+    return 0;
+}
+
+static int start_engine(struct erg_session *session, struct erg_err *err)
+{
+    if (session->running)
+        return 0;
+    int rc = erg_engine_start(&session->engine, session->engine_path, err);
+    session->running = rc == 0;
+    return rc;
+}
+
+int erg_session_open(struct erg_session **out, const struct erg_session_options *options,
+                     struct erg_err *err)
+{
+    char path[ERG_MAX_PATH_BYTES];
+    if (!options->engine_path) {
+        int rc = default_engine(path, sizeof path, err);
+        if (rc)
+            return rc;
+    }
+    struct erg_session *session = erg_calloc(1, sizeof *session);
+    if (!session)
+        return erg_fail(err, ERG_NOMEM, "no memory for a session");
+    session->engine = (struct erg_engine){.fd = -1, .stderr_fd = -1};
+    session->engine_path = erg_strdup(options->engine_path ? options->engine_path : path);
+    session->clock = options->clock ? options->clock : erg_clock_system();
+    if (options->root)
+        session->root = *options->root;
+    int rc = session->engine_path ? start_engine(session, err)
+                                  : erg_fail(err, ERG_NOMEM, "no memory for a session");
+    if (rc) {
+        erg_session_close(session);
+        return rc;
+    }
+    *out = session;
+    return 0;
+}
+
+void erg_session_close(struct erg_session *session)
+{
+    if (!session)
+        return;
+    erg_engine_stop(&session->engine, QUIT_PATIENCE_MS);
+    free(session->engine_path);
+    free(session);
+}
+
+static void stage(const struct erg_run_observer *observer, const char *what)
+{
+    if (observer && observer->stage)
+        observer->stage(observer->user, what);
+}
+
+static int send_command(struct erg_live *live,
+                        void (*write)(const struct erg_run_options *, struct erg_buf *),
+                        struct erg_err *err)
+{
+    struct erg_buf json;
+    erg_buf_init(&json);
+    write(live->options, &json);
+    int rc = erg_buf_status(&json) ? erg_fail(err, ERG_NOMEM, "no memory for a command")
+                                   : erg_engine_send(live->engine, erg_buf_view(&json), err);
+    erg_buf_deinit(&json);
+    return rc;
+}
+
+/* Pump until the model is loaded, the engine says no, or it is gone. */
+static int load_model(struct erg_live *live, struct erg_err *err)
+{
+    int rc = send_command(live, erg_command_load, err);
+    while (rc == 0 && !live->loaded && !live->ended) {
+        rc = erg_live_pump(live, PUMP_MS, err);
+        if (rc == 0 && live->cancel_sent)
+            return erg_fail(err, ERG_CANCELLED, "cancelled while loading the model");
+    }
+    return rc;
+}
+
+/* With polled sensors: let the machine rest and remember when. */
+static int measure_idle(struct erg_live *live, struct erg_err *err)
+{
+    int64_t idle_ns = live->options->idle_ns;
+    if (idle_ns <= 0 || !erg_power_is_polled(live->power))
+        return 0;
+    stage(live->observer, "measuring idle power");
+    int64_t t0 = erg_clock_now_ns(live->clock), now = t0;
+    int rc = 0;
+    while (rc == 0 && !live->cancel_sent && (now = erg_clock_now_ns(live->clock)) < t0 + idle_ns)
+        rc = erg_live_pump(live, 20, err);
+    if (rc)
+        return rc;
+    struct erg_buf record;
+    erg_buf_init(&record);
+    erg_write_idle(&record, t0, now);
+    rc = erg_tape_put(live->tape, record.data, record.len, err);
+    erg_buf_deinit(&record);
+    return rc;
+}
+
+static int generate(struct erg_live *live, struct erg_err *err)
+{
+    stage(live->observer, "running");
+    int rc = send_command(live, erg_command_run, err);
+    while (rc == 0 && !live->ended) {
+        rc = erg_live_pump(live, PUMP_MS, err);
+        if (live->cancel_sent && !live->ended &&
+            erg_clock_now_ns(live->clock) - live->cancel_ns > CANCEL_PATIENCE_NS)
+            return erg_fail(err, ERG_CANCELLED, "the engine did not stop when asked to");
+    }
+    return rc;
+}
+
+/* How it ended, in the words of the contract. */
+struct ending {
+    const char *status;
+    int code;
+    char failure[512];
+};
+
+static void describe_ending(struct erg_session *session, struct erg_live *live, int rc,
+                            const struct erg_err *err, struct ending *out)
+{
+    const char *reason = erg_join_end_reason(live->join);
+    int status = erg_join_end_status(live->join);
+    *out = (struct ending){.status = "failed", .code = rc};
+    if (rc == ERG_GONE) {
+        char obituary[400];
+        erg_engine_obituary(&session->engine, obituary, sizeof obituary);
+        snprintf(out->failure, sizeof out->failure, "the engine %s", obituary);
+    } else if (rc == ERG_CANCELLED || status == ERG_END_CANCELLED) {
+        out->status = "cancelled";
+        out->code = ERG_CANCELLED;
+    } else if (rc) {
+        snprintf(out->failure, sizeof out->failure, "%s", err->text);
+    } else if (status == ERG_END_COMPLETE) {
+        out->status = "complete";
+    } else {
+        out->code = ERG_INVALID;
+        snprintf(out->failure, sizeof out->failure, "%s", reason ? reason : "unknown reason");
+    }
+}
+
+static void close_tape(struct erg_live *live, const struct ending *ending)
+{
+    struct erg_buf json, record;
+    erg_buf_init(&json);
+    erg_buf_init(&record);
+    erg_header_write_end(ending->status, ending->failure[0] ? ending->failure : NULL, &json);
+    erg_write_recording_end(&record, erg_clock_now_ns(live->clock), erg_buf_view(&json));
+    erg_tape_put(live->tape, record.data, record.len, NULL);
+    erg_buf_deinit(&json);
+    erg_buf_deinit(&record);
+}
+
+/* Everything to its place: rows to the store, the recording to its name, facts to the result. */
+static int conclude(struct erg_live *live, const struct ending *ending, struct erg_run_result *out,
+                    struct erg_err *err)
+{
+    struct erg_err store_err = {0};
+    erg_live_stop_power(live, NULL);
+    close_tape(live, ending);
+    int rc = erg_join_finish(live->join, err);
+    int stored = erg_tape_keep(live->tape, &store_err);
+    if (rc == 0)
+        rc = erg_outcome_update(&live->outcome, err);
+    if (rc == 0 && live->outcome.writer) {
+        int written = erg_writer_finish(live->outcome.writer, stored ? NULL : &store_err);
+        live->outcome.writer = NULL;
+        stored = stored ? stored : written;
+    }
+    if (rc == 0)
+        rc = erg_outcome_result(&live->outcome, out, err);
+    out->failure_code = ending->code;
+    if (stored && !out->store_failure)
+        out->store_failure = erg_strdup(store_err.text);
+    return rc;
+}
+
+/* A run that ended before anything was evaluated, with a reason, was never a run. */
+static bool never_ran(const struct erg_live *live, const struct ending *ending)
+{
+    return strcmp(ending->status, "failed") == 0 && ending->code != ERG_GONE &&
+           erg_join_passes(live->join) == 0;
+}
+
+static int run_on(struct erg_session *session, struct erg_live *live, struct erg_run_result *out,
+                  struct erg_err *err)
+{
+    struct erg_err why = {0};
+    struct ending ending;
+    stage(live->observer, "loading model");
+    int rc = load_model(live, &why);
+    bool loaded = rc == 0 && live->loaded;
+    if (loaded && live->options->store_path) {
+        rc = erg_outcome_store(&live->outcome, live->options->store_path, err);
+        if (rc)
+            return rc;
+    }
+    if (loaded)
+        rc = measure_idle(live, &why);
+    if (loaded && rc == 0)
+        rc = generate(live, &why);
+    describe_ending(session, live, rc, &why, &ending);
+    if (rc)
+        session->running = false;
+    if (!loaded || never_ran(live, &ending)) {
+        int code = ending.code ? ending.code : ERG_INVALID;
+        out->failure_code = code;
+        return erg_fail(err, code, "%s", ending.failure[0] ? ending.failure : why.text);
+    }
+    return conclude(live, &ending, out, err);
+}
+
+/* Find out that the store cannot be used before a model is loaded for it. */
+static int check_store(const char *path, struct erg_err *err)
+{
+    struct erg_store *store = NULL;
+    if (!path)
+        return 0;
+    int rc = erg_store_open(&store, path, ERG_STORE_WRITE, NULL, err);
+    erg_store_close(store);
+    return rc;
+}
+
+int erg_session_run(struct erg_session *session, const struct erg_run_options *options,
+                    const struct erg_run_observer *observer, struct erg_run_result *out,
+                    struct erg_err *err)
+{
+    struct erg_live live;
+    *out = (struct erg_run_result){0};
+    int rc = check_store(options->store_path, err);
+    if (rc == 0)
+        rc = start_engine(session, err);
+    if (rc == 0)
+        rc = erg_live_open(&live, &session->engine, options, observer, &session->root,
+                           session->clock, &out->power_unusable, err);
+    if (rc)
+        return rc;
+    rc = run_on(session, &live, out, err);
+    erg_live_close(&live);
+    if (!session->running)
+        erg_engine_stop(&session->engine, 0);
+    if (rc && !out->power_unusable) {
+        int code = out->failure_code;
+        erg_run_result_deinit(out);
+        out->failure_code = code;
+    }
+    return rc;
+}
