@@ -256,6 +256,13 @@ static const char *decode_reading(const struct erg_payload *in, struct erg_event
     return NULL;
 }
 
+static const char *decode_idle(const struct erg_payload *in, struct erg_event *out)
+{
+    out->t_ns = get_i64(in, 0);
+    out->t1_ns = get_i64(in, 8);
+    return out->t1_ns < out->t_ns ? "ends before it begins" : NULL;
+}
+
 static const char *decode_host(const struct erg_payload *in, struct erg_event *out)
 {
     memcpy(&out->host, in->bytes, sizeof out->host);
@@ -279,6 +286,7 @@ static const struct erg_record_rule rules[] = {
     {ERG_REC_POWER, "POWER", 0, decode_power},
     {ERG_REC_READING, "READING", 24, decode_reading},
     {ERG_REC_HOST, "HOST", sizeof(struct erg_host_sample), decode_host},
+    {ERG_REC_IDLE, "IDLE", 16, decode_idle},
     {ERG_REC_RECORDING_END, "RECORDING_END", 8, decode_timed_json},
 };
 

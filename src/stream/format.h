@@ -76,10 +76,9 @@ enum erg_record_type {
     ERG_REC_POWER = 33,
     /* i64 t_before, i64 t_after, u32 kind (erg_reading_kind), u32 count, erg_channel_value … */
     ERG_REC_READING = 34,
-    /* struct erg_host_sample */
-    ERG_REC_HOST = 35,
-    /* i64 t, text: JSON {status, failure, warnings:[…]} */
-    ERG_REC_RECORDING_END = 36,
+    ERG_REC_HOST = 35,          /* struct erg_host_sample */
+    ERG_REC_RECORDING_END = 36, /* i64 t, text: JSON {status, failure, warnings:[…]} */
+    ERG_REC_IDLE = 37,          /* i64 t0, i64 t1: the engine stood ready, nothing ran */
 };
 
 enum erg_phase {

@@ -48,6 +48,7 @@ struct erg_reading_view {
 struct erg_event {
     enum erg_record_type type;
     int64_t t_ns;
+    int64_t t1_ns;             /* IDLE: its end */
     uint32_t phase;            /* SECTION_*: enum erg_phase */
     uint32_t name;             /* SECTION_*, NAME: name id */
     uint32_t level_or_status;  /* LOG: enum erg_log_level, RUN_END: enum erg_end_status */

@@ -47,6 +47,12 @@ void erg_write_record(struct erg_buf *buf, enum erg_record_type type, const void
     write_parts(buf, type, payload, payload_bytes, NULL, 0);
 }
 
+void erg_write_name(struct erg_buf *buf, uint32_t id, const char *text)
+{
+    uint32_t head[2] = {id, 0};
+    write_parts(buf, ERG_REC_NAME, head, sizeof head, text, strlen(text));
+}
+
 void erg_write_recording(struct erg_buf *buf, int64_t t_ns, int64_t wall_ns, const char *json)
 {
     int64_t times[2] = {t_ns, wall_ns};
@@ -72,6 +78,21 @@ void erg_write_reading(struct erg_buf *buf, int64_t t_before_ns, int64_t t_after
 void erg_write_host(struct erg_buf *buf, const struct erg_host_sample *sample)
 {
     erg_write_record(buf, ERG_REC_HOST, sample, sizeof *sample);
+}
+
+void erg_write_idle(struct erg_buf *buf, int64_t t0_ns, int64_t t1_ns)
+{
+    int64_t times[2] = {t0_ns, t1_ns};
+    write_parts(buf, ERG_REC_IDLE, times, sizeof times, NULL, 0);
+}
+
+void erg_write_log(struct erg_buf *buf, int64_t t_ns, enum erg_log_level level, const char *text)
+{
+    struct {
+        int64_t t_ns;
+        uint32_t level, zero;
+    } head = {t_ns, (uint32_t)level, 0};
+    write_parts(buf, ERG_REC_LOG, &head, sizeof head, text, strnlen(text, ERG_MAX_LOG_BYTES));
 }
 
 void erg_write_recording_end(struct erg_buf *buf, int64_t t_ns, const char *json)
