@@ -93,7 +93,7 @@ static int take_frame(struct erg_channel *channel, json_t **out, struct erg_err 
     drop_frame(channel);
     if (!json_is_object(json) || !json_is_string(json_object_get(json, "cmd"))) {
         json_decref(json);
-        return erg_fail(err, ERG_CORRUPT, "a command is not a JSON object with 'cmd'");
+        return erg_fail(err, ERG_INVALID, "a command is not a JSON object with 'cmd'");
     }
     *out = json;
     return 1;

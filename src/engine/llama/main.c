@@ -95,9 +95,8 @@ static void serve(struct engine *engine)
         }
         if (status < 0) {
             report_failure(engine, &err);
-            return;
         }
-        bool go_on = status == 0 || obey(engine, json);
+        bool go_on = status == 1 ? obey(engine, json) : status == 0 || status == ERG_INVALID;
         json_decref(json);
         if (!go_on) {
             return;
