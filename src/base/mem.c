@@ -8,11 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-void *erg_realloc(void *block, size_t bytes)
-{
-    return realloc(block, bytes ? bytes : 1);
-}
-
 void *erg_calloc(size_t count, size_t size)
 {
     if (size && count > SIZE_MAX / size)

@@ -6,9 +6,8 @@
 #include <stdio.h>
 
 /*
- * Allocation. Every heap block of the recorder comes from these functions, each in its own
- * translation unit boundary, so that a test can link with -Wl,--wrap=erg_realloc and fail the k-th
- * call. Blocks are released with free().
+ * Allocation. Every heap block of the recorder comes from erg_realloc(), so that a test can link
+ * with -Wl,--wrap=erg_realloc and fail the k-th call. Blocks are released with free().
  */
 
 /* realloc() semantics without the size-0 trap: bytes == 0 allocates one byte. NULL when full. */
