@@ -20,8 +20,8 @@ struct erg_power_options {
     int64_t interval_ns;         /* 0 = the shortest default of the chosen sources */
     const struct erg_root *root; /* --sysroot; borrowed for the life of the set */
     const struct erg_clock *clock;
-    bool allow_files;            /* replay: may be named (command line yes, HTTP no) */
-    int64_t seed;                /* of synthetic misbehaviour */
+    bool allow_files; /* replay: may be named (command line yes, HTTP no) */
+    int64_t seed;     /* of synthetic misbehaviour */
 };
 
 /*
@@ -48,7 +48,8 @@ void erg_power_close(struct erg_power *power); /* stops the sampling thread */
 /* Channels in the order of erg_channel_value.channel; borrowed. May be 0 ("none"). */
 uint32_t erg_power_channels(const struct erg_power *power, const struct erg_channel **out_channels);
 
-/* {"sources":[{"name","detail","grade"…}],"channels":[…],"interval_ms":…}: the POWER record. */
+/* {"sources":[{"name","detail","grade"…}],"channels":[…],"interval_ms":…}: the POWER record; its
+ * channels have every field of struct erg_channel under its name. */
 int erg_power_describe(const struct erg_power *power, struct erg_buf *out_json,
                        struct erg_err *err);
 
@@ -57,13 +58,15 @@ int64_t erg_power_interval_ns(const struct erg_power *power);
 /* True when some source needs to be polled (so that there is a sampling thread). */
 bool erg_power_is_polled(const struct erg_power *power);
 
-/* True when every source gives E(t) exactly at any instant (replay, well-behaved synthetic). */
+/* True when there are sources and every one gives E(t) exactly at any instant (replay, well-behaved
+ * synthetic). */
 bool erg_power_is_exact(const struct erg_power *power);
 
 /*
  * Start sampling: polled sources on a thread of their own, at absolute deadlines. `t_zero_ns` is
  * time 0 of replayed and synthetic sources, to be corrected by erg_power_set_zero() when the run
- * begins. Warnings of open are delivered here.
+ * begins; INT64_MAX = not known yet, the power at time 0 is held until it is. Warnings of open are
+ * delivered here. Once per set.
  */
 int erg_power_start(struct erg_power *power, int64_t t_zero_ns, erg_power_on_reading on_reading,
                     erg_power_on_warning on_warning, void *user, struct erg_err *err);
@@ -85,14 +88,14 @@ void erg_power_stop(struct erg_power *power);
 enum erg_power_state { ERG_POWER_READY, ERG_POWER_ABSENT, ERG_POWER_DENIED, ERG_POWER_BROKEN };
 
 struct erg_power_probe {
-    const char *name;     /* driver */
-    const char *summary;  /* "CPU package energy counters (Intel, AMD) in /sys/class/powercap" */
+    const char *name;    /* driver */
+    const char *summary; /* "CPU package energy counters (Intel, AMD) in /sys/class/powercap" */
     enum erg_power_state state;
-    char reason[200];     /* why it is not ready, or what it found */
-    char remedy[200];     /* what to do about it; "" when there is nothing */
+    char reason[200]; /* why it is not ready, or what it found */
+    char remedy[200]; /* what to do about it; "" when there is nothing */
 };
 
-/* Probe driver `i`; false when there are no more. Drivers appear in order of preference. */
+/* Probe automatic driver `i`; false when there are no more. In order of preference. */
 bool erg_power_probe(size_t i, const struct erg_root *root, struct erg_power_probe *out);
 const char *erg_power_state_name(enum erg_power_state state);
 

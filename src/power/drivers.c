@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#include "power/driver.h"
+#include "power/sources.h"
+
+#include <stddef.h>
+
+const struct erg_power_driver *const erg_power_drivers[] = {
+    &erg_power_driver_estimate,
+    &erg_power_driver_replay,
+    &erg_power_driver_synthetic,
+    NULL,
+};

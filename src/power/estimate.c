@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/mem.h"
+#include "energy/wide.h"
+#include "power/cpu_models.h"
+#include "power/procstat.h"
+#include "power/sources.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/*
+ * No sensor: an estimate. Power is idle + (full − idle) × utilisation, and since utilisation is
+ * itself the derivative of a counter (busy CPU time), its integral needs no sampling:
+ * E(t) = idle × t + (full − idle) × busy CPU time / CPUs, whenever it is read.
+ */
+enum { DEFAULT_INTERVAL_MS = 100, CPUINFO_BYTES = 16384 };
+
+struct erg_power_source {
+    int fd; /* /proc/stat */
+    struct erg_cpu_power power;
+    struct erg_procstat last;
+    int64_t start_ns, busy_jiffies; /* since start */
+    char detail[200];
+};
+
+/* The beginning is enough: all CPUs are described alike. An unreadable file is an unknown CPU. */
+static void find_power(const struct erg_root *root, int cpus, struct erg_cpu_power *out)
+{
+    char text[CPUINFO_BYTES];
+    ERG_AUTO_FD int fd = -1;
+    size_t len = 0;
+    if (erg_root_open(root, "/proc/cpuinfo", &fd, NULL) == 0) {
+        ssize_t n;
+        while (len < sizeof text - 1 && (n = read(fd, text + len, sizeof text - 1 - len)) > 0)
+            len += (size_t)n;
+    }
+    text[len] = '\0';
+    erg_cpu_power_find(text, cpus, out);
+}
+
+static void describe(const struct erg_cpu_power *power, char *out, size_t out_bytes)
+{
+    snprintf(out, out_bytes, "estimate, no sensor: %s, %.1f W idle to %.1f W for %d CPUs%s (%s %s)",
+             power->model, (double)power->idle_mw / 1000, (double)power->full_mw / 1000,
+             power->cpus, power->shared ? " of a virtual machine" : "",
+             power->matched ? "table of design powers," : "not in the table of",
+             erg_cpu_models_date);
+}
+
+static int open_stat(const struct erg_root *root, int *out_fd, struct erg_procstat *out,
+                     struct erg_err *err)
+{
+    int fd;
+    int rc = erg_root_open(root, "/proc/stat", &fd, err);
+    if (rc)
+        return rc;
+    rc = erg_procstat_read(fd, out, err);
+    if (rc) {
+        close(fd);
+        return rc;
+    }
+    *out_fd = fd;
+    return 0;
+}
+
+static void estimate_probe(const struct erg_root *root, struct erg_power_probe *out)
+{
+    ERG_AUTO_FD int fd = -1;
+    struct erg_procstat stat;
+    struct erg_err err;
+    int rc = open_stat(root, &fd, &stat, &err);
+    if (rc) {
+        out->state = rc == ERG_NOT_FOUND ? ERG_POWER_ABSENT
+                     : rc == ERG_DENIED  ? ERG_POWER_DENIED
+                                         : ERG_POWER_BROKEN;
+        snprintf(out->reason, sizeof out->reason, "%.199s", err.text);
+        snprintf(out->remedy, sizeof out->remedy, "make /proc/stat readable");
+        return;
+    }
+    struct erg_cpu_power power;
+    find_power(root, stat.cpus, &power);
+    out->state = ERG_POWER_READY;
+    describe(&power, out->reason, sizeof out->reason);
+}
+
+static int estimate_open(const struct erg_power_options *options, const char *argument,
+                         struct erg_power_source **out, struct erg_channel *out_channels,
+                         uint32_t *out_count, bool *out_exact, struct erg_err *err)
+{
+    (void)argument;
+    struct erg_power_source *source = erg_calloc(1, sizeof *source);
+    if (!source)
+        return erg_fail(err, ERG_NOMEM, "cannot open 'estimate': out of memory");
+    int rc = open_stat(options->root, &source->fd, &source->last, err);
+    if (rc) {
+        free(source);
+        return rc;
+    }
+    source->start_ns = erg_clock_now_ns(options->clock);
+    find_power(options->root, source->last.cpus, &source->power);
+    describe(&source->power, source->detail, sizeof source->detail);
+    out_channels[0] = (struct erg_channel){
+        .name = "cpu estimate",
+        .source = "estimate",
+        .domain = ERG_DOMAIN_CPU,
+        .quantity = ERG_QUANTITY_ENERGY,
+        .update_period_ns = options->interval_ns > 0 ? options->interval_ns
+                                                     : DEFAULT_INTERVAL_MS * INT64_C(1000000),
+        .estimated = true,
+    };
+    *out = source;
+    *out_count = 1;
+    *out_exact = false;
+    return 0;
+}
+
+static int64_t energy_nj(const struct erg_power_source *source, int64_t now_ns)
+{
+    const struct erg_cpu_power *power = &source->power;
+    int64_t elapsed = now_ns > source->start_ns ? now_ns - source->start_ns : 0;
+    erg_u128 idle = (erg_u128)(uint64_t)power->idle_mw * (uint64_t)elapsed / 1000;
+    erg_u128 busy_ns = (erg_u128)(uint64_t)source->busy_jiffies * (uint64_t)erg_procstat_jiffy_ns();
+    erg_u128 extra =
+        (uint64_t)(power->full_mw - power->idle_mw) * busy_ns / (uint64_t)power->cpus / 1000;
+    return idle + extra > INT64_MAX ? INT64_MAX : (int64_t)(idle + extra);
+}
+
+static int estimate_read(struct erg_power_source *source, int64_t now_ns,
+                         struct erg_channel_value *values, struct erg_err *err)
+{
+    (void)err;
+    struct erg_procstat stat;
+    int rc = erg_procstat_read(source->fd, &stat, NULL);
+    if (rc) {
+        values[0].status = (uint32_t)-rc;
+        return 0;
+    }
+    /* A CPU that goes offline takes its time with it. */
+    if (stat.busy_jiffies > source->last.busy_jiffies)
+        source->busy_jiffies += stat.busy_jiffies - source->last.busy_jiffies;
+    source->last = stat;
+    values[0].value = energy_nj(source, now_ns);
+    return 0;
+}
+
+static const char *estimate_detail(const struct erg_power_source *source)
+{
+    return source->detail;
+}
+
+static void estimate_close(struct erg_power_source *source)
+{
+    if (!source)
+        return;
+    close(source->fd);
+    free(source);
+}
+
+const struct erg_power_driver erg_power_driver_estimate = {
+    .name = "estimate",
+    .summary = "no sensor: CPU power estimated from design power and utilisation",
+    .default_interval_ns = DEFAULT_INTERVAL_MS * INT64_C(1000000),
+    .automatic = true,
+    .probe = estimate_probe,
+    .open = estimate_open,
+    .read = estimate_read,
+    .detail = estimate_detail,
+    .close = estimate_close,
+};

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_POWER_SOURCES_H
+#define ERG_POWER_SOURCES_H
+
+#include "power/driver.h"
+
+/* Every driver there is; the order of preference is in drivers.c. */
+extern const struct erg_power_driver erg_power_driver_estimate;
+extern const struct erg_power_driver erg_power_driver_replay;
+extern const struct erg_power_driver erg_power_driver_synthetic;
+
+#endif
