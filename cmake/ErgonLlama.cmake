@@ -85,6 +85,7 @@ ergon_llama_check()
 
 # Writes the start script of program `name`: paths `program` and `libs` are relative to the script.
 function(ergon_start_script file program libs)
+    set(loader ${libs}/ld-linux*.so.*)
     configure_file(${CMAKE_SOURCE_DIR}/cmake/start.sh.in ${file} @ONLY
         FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
                          WORLD_READ WORLD_EXECUTE)
