@@ -98,7 +98,8 @@ fetch_llama() {
     # shellcheck disable=SC2064 # the folder as it is called now
     trap "rm -rf '$work'" EXIT
     prepare_private_apt "$mirror"
-    private_apt update || die "cannot read the package list of Debian ${ERGON_DEBIAN_SUITE:-sid}"
+    private_apt -o APT::Update::Error-Mode=any update ||
+        die "cannot read the package list of Debian ${ERGON_DEBIAN_SUITE:-sid}"
     private_apt -y --download-only install "${llama_packages[@]}" ||
         die "cannot fetch ${llama_packages[*]}"
     unpack_packages
