@@ -13,6 +13,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#ifdef __APPLE__
+#define STREAM_CLOCK CLOCK_UPTIME_RAW
+#else
+#define STREAM_CLOCK CLOCK_MONOTONIC
+#endif
+
 _Static_assert((int)ERGON_PRE_INFERENCE == (int)ERG_PHASE_PRE_INFERENCE &&
                    (int)ERGON_PREFILL == (int)ERG_PHASE_PREFILL &&
                    (int)ERGON_DECODE == (int)ERG_PHASE_DECODE &&
@@ -161,13 +167,8 @@ void ergon_probe_close(ergon_probe *probe)
 
 int64_t ergon_probe_now_ns(void)
 {
-#ifdef __APPLE__
-    const clockid_t clock = CLOCK_UPTIME_RAW;
-#else
-    const clockid_t clock = CLOCK_MONOTONIC;
-#endif
     struct timespec now;
-    clock_gettime(clock, &now);
+    clock_gettime(STREAM_CLOCK, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 

@@ -10,14 +10,6 @@
 
 #define T0 INT64_C(1000000000000)
 
-static void put_name(struct erg_buf *out, uint32_t id, const char *text)
-{
-    unsigned char payload[256] = {0};
-    memcpy(payload, &id, 4);
-    memcpy(payload + 8, text, strlen(text));
-    erg_write_record(out, ERG_REC_NAME, payload, 8 + strlen(text));
-}
-
 static void put_section(struct erg_buf *out, enum erg_record_type type, int64_t t_ns)
 {
     struct {
@@ -80,9 +72,9 @@ void sample_stream(struct erg_buf *out)
     erg_write_preamble(out);
     erg_write_recording(out, T0 - 5, INT64_C(1800000000000000000), "{\"id\":\"abc\"}");
     erg_write_power(out, "{\"sources\":[],\"channels\":[]}");
-    put_name(out, 1, "tokenization");
-    put_name(out, 2, "embedding");
-    put_name(out, 3, "q_proj\xC3\xA9");
+    erg_write_name(out, 1, "tokenization");
+    erg_write_name(out, 2, "embedding");
+    erg_write_name(out, 3, "q_proj\xC3\xA9");
     memcpy(begin, &t_ns, 8);
     memcpy(begin + 8, "{\"model\":{}}", 12);
     erg_write_record(out, ERG_REC_RUN_BEGIN, begin, 20);
