@@ -240,7 +240,7 @@ void engine_load(struct engine *engine, const char *model)
 
 void engine_run(struct engine *engine, const char *members, struct seen *out)
 {
-    const char *threads = strstr(members, "\"threads\"") ? "" : ",\"threads\":2";
+    const char *threads = strstr(members, "\"threads\"") ? "" : ",\"threads\":1";
     engine_send(engine, "{\"cmd\":\"run\"%s%s}", threads, members);
     engine_collect(engine, out);
     assert_true(out->ended);

@@ -172,7 +172,7 @@ static void nodes_cover_nine_tenths_of_a_decode_pass(void **state)
 {
     struct seen seen;
     double ratio[64];
-    engine_run(*state, "," STORY ",\"tokens\":61,\"ignore_eos\":true,\"threads\":1", &seen);
+    engine_run(*state, "," STORY ",\"tokens\":61,\"ignore_eos\":true", &seen);
     assert_complete(&seen);
     assert_int_equal(seen.pass_count, 62);
     for (size_t i = 1; i < seen.pass_count; i++) {
@@ -361,7 +361,7 @@ static void cancel_ends_the_run_and_not_the_engine(void **state)
 {
     struct engine *engine = *state;
     struct seen seen = {0}, next;
-    engine_send(engine, "{\"cmd\":\"run\"," STORY ",\"tokens\":500,\"ctx\":510,"
+    engine_send(engine, "{\"cmd\":\"run\",\"threads\":1," STORY ",\"tokens\":500,\"ctx\":510,"
                         "\"ignore_eos\":true}");
     engine_collect_tokens(engine, &seen, 10);
     engine_send(engine, "{\"cmd\":\"cancel\"}");
@@ -382,7 +382,8 @@ static void it_ends_when_the_recorder_goes_away_in_a_run(void **state)
     (void)state;
     engine_start(&engine);
     engine_load(&engine, F16);
-    engine_send(&engine, "{\"cmd\":\"run\"," STORY ",\"tokens\":500,\"ignore_eos\":true}");
+    engine_send(&engine,
+                "{\"cmd\":\"run\",\"threads\":1," STORY ",\"tokens\":500,\"ignore_eos\":true}");
     engine_collect_tokens(&engine, &seen, 8);
     seen_deinit(&seen);
     assert_int_equal(engine_stop(&engine), 0);
