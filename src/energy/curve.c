@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 
 void erg_curve_init(struct erg_curve *curve, enum erg_quantity quantity, int64_t max_gap_ns)
 {
-    *curve = (struct erg_curve){.quantity = quantity, .max_gap_ns = max_gap_ns};
+    *curve =
+        (struct erg_curve){.quantity = quantity, .max_gap_ns = max_gap_ns, .frozen_ns = INT64_MIN};
 }
 
 void erg_curve_deinit(struct erg_curve *curve)
@@ -39,6 +41,8 @@ size_t erg_curve_rank(const struct erg_curve *curve, int64_t t_ns)
 
 static bool joined(const struct erg_curve *curve, const struct erg_curve_point *left)
 {
+    if (left[1].starts)
+        return false;
     return curve->quantity == ERG_QUANTITY_ENERGY ||
            erg_span_u64(left[0].t_ns, left[1].t_ns) <= (uint64_t)curve->max_gap_ns;
 }
@@ -74,17 +78,16 @@ static erg_u128 segment_area(const struct erg_curve_point *left, uint64_t x)
 static void accumulate(struct erg_curve *curve, size_t i)
 {
     struct erg_curve_point *point = &curve->points[i];
-    if (curve->quantity == ERG_QUANTITY_ENERGY) {
-        if (i && point->value < point[-1].value)
-            point->value = point[-1].value;
-        return;
-    }
+    bool energy = curve->quantity == ERG_QUANTITY_ENERGY;
+    if (energy && i && point->value < point[-1].value)
+        point->value = point[-1].value;
     point->area = i ? point[-1].area : 0;
     point->covered_ns = i ? point[-1].covered_ns : 0;
     if (i && joined(curve, point - 1)) {
         uint64_t dt = erg_span_u64(point[-1].t_ns, point->t_ns);
-        point->area = add_area(point->area, segment_area(point - 1, dt));
         point->covered_ns += dt;
+        if (!energy)
+            point->area = add_area(point->area, segment_area(point - 1, dt));
     }
 }
 
@@ -93,6 +96,11 @@ int erg_curve_add(struct erg_curve *curve, int64_t t_ns, int64_t value)
     size_t at = erg_curve_rank(curve, t_ns);
     if (at && curve->points[at - 1].t_ns == t_ns)
         return 0;
+    bool across = at && curve->points[at - 1].t_ns < curve->frozen_ns;
+    if (t_ns < curve->frozen_ns || (across && at < curve->count)) {
+        curve->refused++;
+        return 0;
+    }
     void *items = curve->points;
     int rc = erg_grow(&items, &curve->capacity, curve->count + 1, sizeof *curve->points,
                       ERG_MAX_READINGS);
@@ -101,7 +109,13 @@ int erg_curve_add(struct erg_curve *curve, int64_t t_ns, int64_t value)
     curve->points = items;
     memmove(&curve->points[at + 1], &curve->points[at],
             (curve->count - at) * sizeof *curve->points);
-    curve->points[at] = (struct erg_curve_point){.t_ns = t_ns, .value = value < 0 ? 0 : value};
+    struct erg_curve_point point = {.t_ns = t_ns, .value = value < 0 ? 0 : value, .starts = across};
+    if (curve->quantity == ERG_QUANTITY_ENERGY) {
+        if (across)
+            curve->offset = curve->points[at - 1].value - point.value;
+        point.value = erg_add_sat_i64(point.value, curve->offset);
+    }
+    curve->points[at] = point;
     curve->count++;
     for (size_t i = at; i < curve->count; i++)
         accumulate(curve, i);
@@ -133,7 +147,7 @@ int64_t erg_curve_energy_nj(const struct erg_curve *curve, int64_t t_ns)
     if (rank == 0)
         return curve->count ? curve->points[0].value : 0;
     const struct erg_curve_point *left = &curve->points[rank - 1];
-    if (rank == curve->count)
+    if (rank == curve->count || !joined(curve, left))
         return left->value;
     return left->value + share((uint64_t)(left[1].value - left[0].value),
                                erg_span_u64(left->t_ns, t_ns),
@@ -146,8 +160,6 @@ uint64_t erg_curve_covered_ns(const struct erg_curve *curve, int64_t t_ns)
     if (rank == 0)
         return 0;
     const struct erg_curve_point *left = &curve->points[rank - 1];
-    if (curve->quantity == ERG_QUANTITY_ENERGY)
-        return erg_span_u64(curve->points[0].t_ns, rank == curve->count ? left->t_ns : t_ns);
     if (rank == curve->count || !joined(curve, left))
         return left->covered_ns;
     return left->covered_ns + erg_span_u64(left->t_ns, t_ns);

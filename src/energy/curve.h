@@ -17,12 +17,16 @@ struct erg_curve_point {
     int64_t t_ns;
     int64_t value;       /* energy: nJ, the maximum so far; power: µW */
     erg_u128 area;       /* power: half µW·ns since the first point */
-    uint64_t covered_ns; /* power: covered time since the first point */
+    uint64_t covered_ns; /* covered time since the first point */
+    bool starts;         /* nothing is known of the time since the point before */
 };
 
 struct erg_curve {
     enum erg_quantity quantity;
     int64_t max_gap_ns; /* power: longest hole that is integrated across */
+    int64_t frozen_ns;  /* E(t) does not change any more before this time */
+    int64_t offset;     /* energy: added to readings, so that E(t) is flat across a break */
+    uint64_t refused;   /* readings that came too late */
     struct erg_curve_point *points;
     size_t count, capacity;
 };
@@ -33,6 +37,9 @@ void erg_curve_deinit(struct erg_curve *curve);
 /*
  * Add a reading; negative values count as 0, a second one for the same time is ignored. O(k) for a
  * reading k places back. 0, NOMEM or LIMIT.
+ *
+ * A reading that would change E(t) before `frozen_ns` is refused and counted, unless it is the
+ * newest: then it begins a new stretch, and the time since the reading before is not covered.
  */
 int erg_curve_add(struct erg_curve *curve, int64_t t_ns, int64_t value);
 

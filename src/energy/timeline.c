@@ -83,6 +83,22 @@ int erg_timeline_add(struct erg_timeline *timeline, uint32_t i, int64_t t_ns, in
     return 0;
 }
 
+void erg_timeline_freeze(struct erg_timeline *timeline, int64_t t_ns)
+{
+    for (uint32_t i = 0; i < timeline->count; i++) {
+        if (t_ns > timeline->channels[i].curve.frozen_ns)
+            timeline->channels[i].curve.frozen_ns = t_ns;
+    }
+}
+
+uint64_t erg_timeline_refused(const struct erg_timeline *timeline)
+{
+    uint64_t refused = 0;
+    for (uint32_t i = 0; i < timeline->count; i++)
+        refused += timeline->channels[i].curve.refused;
+    return refused;
+}
+
 /* Does the channel know anything about [t0, t1]? An empty window is known where its instant is. */
 static bool sees(const struct erg_curve *curve, int64_t t0_ns, int64_t t1_ns)
 {

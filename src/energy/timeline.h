@@ -49,6 +49,16 @@ const struct erg_channel *erg_timeline_channel(const struct erg_timeline *timeli
 int erg_timeline_add(struct erg_timeline *timeline, uint32_t i, int64_t t_ns, int64_t value,
                      struct erg_err *err);
 
+/*
+ * Energy before `t_ns` has been given out: from now on it stays as it is. Readings before that time
+ * are refused (and counted); a channel that speaks again after a silence that reaches into the
+ * frozen time starts anew there, and its energy of the silence is not covered. Time only moves on.
+ */
+void erg_timeline_freeze(struct erg_timeline *timeline, int64_t t_ns);
+
+/* Readings refused so far. */
+uint64_t erg_timeline_refused(const struct erg_timeline *timeline);
+
 /* What a window cost and how far the sensors saw it. */
 struct erg_window {
     struct erg_energy energy; /* a domain is present when a channel of it covers part of the window

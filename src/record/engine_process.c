@@ -60,7 +60,6 @@ static int wait_for_exec(int report_fd)
  */
 static char **engine_environment(void)
 {
-    static char probe_fd[] = "ERGON_PROBE_FD=3";
     size_t count = 0, kept = 0;
     while (environ[count])
         count++;
@@ -71,7 +70,7 @@ static char **engine_environment(void)
         if (strncmp(environ[i], "ERGON_PROBE_FD=", 15) != 0)
             envp[kept++] = environ[i];
     }
-    envp[kept] = probe_fd;
+    envp[kept] = (char *)"ERGON_PROBE_FD=3";
     return envp;
 }
 

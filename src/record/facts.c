@@ -170,7 +170,8 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
         warn_about_power(join, out);
         warn_count(join, join->dropped, "events were dropped: the recorder was too slow");
         warn_count(join, join->clipped, "items overlapped others and were cut short");
-        warn_count(join, join->late_readings, "power readings came too late to be used");
+        warn_count(join, join->timeline ? erg_timeline_refused(join->timeline) : 0,
+                   "power readings came too late to be used");
     }
     out->warnings = (const char *const *)join->warnings;
     out->warning_count = join->warning_count;

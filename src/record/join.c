@@ -26,7 +26,6 @@ int erg_join_new(struct erg_join **out, const struct erg_join_sink *sink, struct
     join->last_sample = &join->first_sample;
     join->end_status = -1;
     join->first_token_ns = INT64_MIN;
-    join->horizon_ns = INT64_MIN;
     *out = join;
     return 0;
 }
@@ -228,10 +227,6 @@ static int on_reading(struct erg_join *join, const struct erg_event *event, stru
             return corrupt(err, "a reading of a power channel that does not exist");
         if (value->status)
             continue;
-        if (t_ns < join->horizon_ns) {
-            join->late_readings++;
-            continue;
-        }
         int rc = erg_timeline_add(join->timeline, value->channel, t_ns, value->value, err);
         if (rc)
             return rc;
@@ -548,8 +543,9 @@ int erg_join_event(struct erg_join *join, const struct erg_event *event, struct 
         return corrupt(err, "records after its end");
     if (event->t_ns < 0 || event->t_ns > LATEST_POSSIBLE_NS)
         return corrupt(err, "a record at an impossible time");
-    if (event->t_ns > join->latest_ns)
-        join->latest_ns = event->t_ns;
+    int64_t t_ns = event->type == ERG_REC_PASS ? event->pass.head.t1_ns : event->t_ns;
+    if (t_ns > join->latest_ns)
+        join->latest_ns = t_ns;
     int rc = dispatch(join, event, err);
     return rc ? rc : erg_join_settle(join, false, err);
 }

@@ -76,10 +76,9 @@ struct erg_join {
     /* time */
     bool has_zero;
     int64_t zero_ns;
-    int64_t latest_ns;  /* latest time any record has named */
-    int64_t cursor_ns;  /* end of the last item taken in: the next one starts no earlier */
-    int64_t horizon_ns; /* energy up to here has been given out */
-    uint32_t phase;     /* of the last item */
+    int64_t latest_ns; /* latest time any record has named */
+    int64_t cursor_ns; /* end of the last item taken in: the next one starts no earlier */
+    uint32_t phase;    /* of the last item */
     bool phase_begun[ERG_PHASES];
     int64_t phase_start_ns[ERG_PHASES]; /* of its first item or progress; for samples */
     bool section_open;
@@ -104,7 +103,7 @@ struct erg_join {
     int64_t first_token_ns; /* absolute; INT64_MIN = not reached */
     int64_t sample_count;
     uint32_t pass_flags; /* of all passes together */
-    uint64_t dropped, late_readings, clipped;
+    uint64_t dropped, clipped;
     char carry[ERG_PHASES][ERG_TEXT_CARRY]; /* half a character per kind of token */
     size_t carry_len[ERG_PHASES];
     struct erg_buf response;

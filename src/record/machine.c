@@ -5,9 +5,9 @@
 #include "base/jsonw.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
@@ -43,6 +43,15 @@ static void read_value(const struct erg_root *root, const char *path, const char
         find_value(text, key, separator, out, out_bytes);
 }
 
+/* "16374840 kB" → bytes; 0 when it is no such text. */
+static int64_t memory_bytes(char *text)
+{
+    int64_t kilobytes = 0;
+    text[strcspn(text, " ")] = '\0';
+    erg_parse_i64(text, 0, INT64_MAX / 1024, &kilobytes, NULL);
+    return kilobytes * 1024;
+}
+
 void erg_machine_describe(const struct erg_root *root, struct erg_buf *out_json)
 {
     struct utsname names = {0};
@@ -62,7 +71,7 @@ void erg_machine_describe(const struct erg_root *root, struct erg_buf *out_json)
     erg_jsonw_kstr(&w, "architecture", names.machine);
     erg_jsonw_kstr(&w, "cpu", cpu[0] ? cpu : names.machine);
     erg_jsonw_kint(&w, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
-    erg_jsonw_kint(&w, "memory_bytes", strtoll(memory, NULL, 10) * 1024);
+    erg_jsonw_kint(&w, "memory_bytes", memory_bytes(memory));
     erg_jsonw_key(&w, "gpus");
     erg_jsonw_arr_begin(&w);
     erg_jsonw_arr_end(&w);

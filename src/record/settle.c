@@ -50,8 +50,8 @@ static void book(struct erg_join *join, const struct erg_pending *item,
     erg_energy_add(&join->phase_children[item->phase], energy);
     join->phase_children_ns[item->phase] += item->t1_ns - item->t0_ns;
     join->end_ns = item->t1_ns;
-    if (item->t1_ns > join->horizon_ns)
-        join->horizon_ns = item->t1_ns;
+    if (join->timeline)
+        erg_timeline_freeze(join->timeline, item->t1_ns);
 }
 
 static void emit_section(struct erg_join *join, const struct erg_pending *item)
