@@ -407,13 +407,16 @@ static void test_options_are_checked(void **state)
     close(fd);
 }
 
-/* The reader does not read: records are dropped whole and counted, the end is kept. */
+/* The reader reads little or nothing: records are dropped whole and counted, the end is kept. */
 static void slow_reader(int write_fd, int read_fd)
 {
     struct ergon_probe_options options = {.buffer_bytes = 256 << 10, .max_spans = 256};
     ergon_probe *probe = ergon_probe_open(write_fd, &options);
+    struct erg_buf bytes = {0}, dump = {0};
+    char chunk[4096];
     uint64_t told = 0, sent = 0, lines = 0;
     assert_non_null(probe);
+    fcntl(read_fd, F_SETFL, O_NONBLOCK);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 20000; i++, sent++) {
             char text[64];
@@ -421,15 +424,15 @@ static void slow_reader(int write_fd, int read_fd)
             ergon_probe_token(probe, ERGON_DECODE, (uint32_t)i, i, text, (size_t)len);
             if (i % 10 == 0)
                 ergon_probe_flush(probe);
+            ssize_t n = round && i % 250 == 0 ? read(read_fd, chunk, sizeof chunk) : 0;
+            if (n > 0) /* a little at a time, so that the buffer moves */
+                erg_buf_append(&bytes, chunk, (size_t)n);
         }
         ergon_probe_run_end(probe, round, ERGON_COMPLETE, "end of round");
         sent++;
     }
     uint64_t dropped = ergon_probe_dropped(probe);
     assert_true(dropped > 1000 && dropped < sent);
-    fcntl(read_fd, F_SETFL, O_NONBLOCK);
-    struct erg_buf bytes = {0}, dump = {0};
-    char chunk[4096];
     int delivered = -1;
     ssize_t n = 1;
     while (delivered || n > 0) { /* alternately: neither side ever waits */
