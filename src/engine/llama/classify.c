@@ -414,6 +414,9 @@ static bool by_operation(const struct subject *s, const struct erg_node_class *c
         set(out, experts ? C(experts) : shared ? C(shared_expert) : C(activation), "activation");
     } else if (is(op, "SOFT_MAX") && s->facts->src[1].name[0] != '\0') {
         set(out, C(attention), "softmax");
+    } else if (is(op, "SCALE") && source_is(s, 0, classes, C(lm_head)) &&
+               is(source_class(s, 0, classes)->operation, "softcap")) {
+        set(out, C(lm_head), "softcap");
     } else if (is(op, "ARGSORT") || is(op, "TOP_K")) {
         set(out, C(router), "topk");
     } else if (strncmp(op, "SSM_", 4) == 0 || strncmp(op, "RWKV_", 5) == 0 ||
@@ -430,12 +433,25 @@ static bool is_mlp_output(enum erg_component c)
     return c == C(down_proj) || c == C(experts) || c == C(shared_expert) || c == C(post_ffw_norm);
 }
 
+/* As source_class(), seeing through the selection of output rows in the last layer. */
+static const struct erg_node_class *summand(const struct subject *s, int i,
+                                            const struct erg_node_class *classes)
+{
+    const struct erg_node_facts *nodes = s->facts - s->index;
+    const struct erg_node_class *class = source_class(s, i, classes);
+    int node = class ? s->facts->src[i].node : -1;
+    if (class && class->component == C(output_select) && nodes[node].src[0].node >= 0) {
+        return &classes[nodes[node].src[0].node];
+    }
+    return class;
+}
+
 /* ADD of two computed tensors: MoE sums, or the residual stream. */
 static bool by_sum(const struct subject *s, const struct erg_node_class *classes,
                    struct erg_node_class *out)
 {
-    const struct erg_node_class *a = source_class(s, 0, classes);
-    const struct erg_node_class *b = source_class(s, 1, classes);
+    const struct erg_node_class *a = summand(s, 0, classes);
+    const struct erg_node_class *b = summand(s, 1, classes);
     if (!is(s->facts->op, "ADD") || !a || !b) {
         return false;
     }
