@@ -32,7 +32,9 @@ static double joules(const struct erg_energy *energy)
 /* Average power: nJ per ns are watts. */
 static double average_mw(const struct erg_energy *energy, int64_t duration_ns)
 {
-    return ratio(joules(energy) * 1000, (double)duration_ns / NS_PER_S);
+    if (!erg_energy_known(energy))
+        return NAN;
+    return ratio((double)erg_energy_total_nj(energy), (double)duration_ns) * 1000;
 }
 
 static void put_mj(struct erg_jsonw *w, const char *key, const struct erg_energy *energy)
@@ -170,14 +172,24 @@ static void put_efficiency(struct erg_jsonw *w, const struct erg_run_facts *f)
              ratio(total_j * 1000, (double)f->model_parameters / 1e6));
 }
 
+/* Gross energy less what the idle machine would have used in the same time. */
+static void put_net(struct erg_jsonw *w, const struct erg_run_facts *f)
+{
+    if (!f->has_idle || !erg_energy_known(&f->energy)) {
+        erg_jsonw_knull(w, "net_energy_mj");
+        return;
+    }
+    int64_t idle_nj = llround(f->idle_mw * (double)f->duration_ns / 1000);
+    erg_jsonw_kmicro(w, "net_energy_mj", erg_energy_total_nj(&f->energy) - idle_nj);
+}
+
 static void put_power_figures(struct erg_jsonw *w, const struct erg_run_facts *f)
 {
     double total_j = joules(&f->energy);
-    double seconds = (double)f->duration_ns / NS_PER_S;
     put_real(w, "average_power_mw", average_mw(&f->energy, f->duration_ns));
     put_real(w, "peak_power_mw", f->peak_mw >= 0 ? f->peak_mw : NAN);
     put_real(w, "idle_power_mw", f->has_idle ? f->idle_mw : NAN);
-    put_real(w, "net_energy_mj", f->has_idle ? total_j * 1000 - f->idle_mw * seconds : NAN);
+    put_net(w, f);
     if (erg_energy_known(&f->energy))
         erg_jsonw_kmicro(w, "unattributed_energy_mj", f->unattributed_nj);
     else

@@ -34,6 +34,18 @@ static void warn_count(struct erg_join *join, uint64_t count, const char *what)
         erg_join_warn(join, text, (size_t)len);
 }
 
+/*
+ * Shortest window a peak is taken over: long enough that a sensor's step does not look like a
+ * burst, short where every instant is known exactly.
+ */
+static int64_t peak_window_ns(const struct erg_join *join)
+{
+    bool exact = true;
+    for (uint32_t i = 0; i < join->channel_count; i++)
+        exact &= join->channels[i].update_period_ns == 0;
+    return exact ? INT64_C(1000000) : join->header.interval_ns / 2;
+}
+
 static void fill_phase(const struct erg_join *join, uint32_t phase, struct erg_phase_facts *out)
 {
     *out = join->phases[phase];
@@ -48,7 +60,7 @@ static void fill_phase(const struct erg_join *join, uint32_t phase, struct erg_p
     struct erg_window window = erg_timeline_window(join->timeline, t0, t1);
     out->energy = window.energy;
     out->grade = window.grade;
-    out->peak_mw = erg_timeline_peak_mw(join->timeline, t0, t1, join->header.interval_ns / 2);
+    out->peak_mw = erg_timeline_peak_mw(join->timeline, t0, t1, peak_window_ns(join));
     out->unattributed = erg_energy_sub(&out->energy, &join->phase_children[phase]);
 }
 
@@ -64,7 +76,7 @@ static void fill_energy(const struct erg_join *join, struct erg_run_facts *out)
     out->energy = window.energy;
     out->grade = window.grade;
     out->coverage_ratio = window.coverage_ratio;
-    out->peak_mw = erg_timeline_peak_mw(join->timeline, t0, t1, join->header.interval_ns / 2);
+    out->peak_mw = erg_timeline_peak_mw(join->timeline, t0, t1, peak_window_ns(join));
     struct erg_energy rest = erg_energy_sub(&out->energy, &join->in_spans);
     out->unattributed_nj = erg_energy_total_nj(&rest);
     if (out->has_load)
@@ -169,6 +181,7 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
     if (join->closed) {
         warn_about_power(join, out);
         warn_count(join, join->dropped, "events were dropped: the recorder was too slow");
+        warn_count(join, join->orphans, "events lack the event they belong to");
         warn_count(join, join->clipped, "items overlapped others and were cut short");
         warn_count(join, join->timeline ? erg_timeline_refused(join->timeline) : 0,
                    "power readings came too late to be used");

@@ -88,7 +88,7 @@ static char *copy_member(const json_t *object, const char *key, json_type type)
     const json_t *value = json_object_get(object, key);
     if (!value || json_typeof(value) != type)
         return NULL;
-    char *dumped = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *dumped = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
     char *copy = dumped ? erg_strdup(dumped) : NULL;
     free(dumped);
     return copy;
@@ -148,19 +148,19 @@ static int parse_channel(const json_t *json, struct erg_channel *out)
     const char *source = json_string_value(json_object_get(json, "source"));
     const char *domain = json_string_value(json_object_get(json, "domain"));
     const char *quantity = json_string_value(json_object_get(json, "quantity"));
-    double period = number(json, "update_period_ms"), gap = number(json, "max_gap_ms");
+    double period = number(json, "update_period_ns"), gap = number(json, "max_gap_ns");
     double device = number(json, "device");
     int index = domain ? erg_domain_find(domain) : -1;
     if (!name || !source || !quantity || index < 0 || strlen(name) >= sizeof out->name ||
-        strlen(source) >= sizeof out->source || !(period >= 0 && period < 1e12) ||
-        !(gap >= 0 && gap < 1e12) || !(device >= 0 && device < 65536))
+        strlen(source) >= sizeof out->source || !(period >= 0 && period < 1e18) ||
+        !(gap >= 0 && gap < 1e18) || !(device >= 0 && device < 65536))
         return ERG_CORRUPT;
     *out = (struct erg_channel){
         .domain = (enum erg_domain)index,
         .device = (int)device,
         .quantity = strcmp(quantity, "power") == 0 ? ERG_QUANTITY_POWER : ERG_QUANTITY_ENERGY,
-        .update_period_ns = llround(period * 1e6),
-        .max_gap_ns = llround(gap * 1e6),
+        .update_period_ns = (int64_t)period,
+        .max_gap_ns = (int64_t)gap,
         .estimated = json_is_true(json_object_get(json, "estimated")),
         .synthetic = json_is_true(json_object_get(json, "synthetic")),
     };
@@ -224,7 +224,7 @@ int erg_header_merge(char **json, const char *extra, struct erg_err *err)
     AUTO_JSON *more = json_loads(extra, 0, NULL);
     if (!base || !more || json_object_update_missing(base, more))
         return erg_fail(err, ERG_NOMEM, "no memory for the settings of a run");
-    char *dumped = json_dumps(base, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *dumped = json_dumps(base, JSON_COMPACT | JSON_REAL_PRECISION(15));
     char *copy = dumped ? erg_strdup(dumped) : NULL;
     free(dumped);
     if (!copy)

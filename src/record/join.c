@@ -260,7 +260,7 @@ static int on_section_begin(struct erg_join *join, const struct erg_event *event
                             struct erg_err *err)
 {
     if (join->section_open)
-        return corrupt(err, "a section begins inside a section");
+        join->orphans++;
     ensure_zero(join, event->t_ns);
     if (!enter_phase(join, event->phase, event->t_ns))
         return corrupt(err, "its phases go backwards");
@@ -274,8 +274,10 @@ static int on_section_begin(struct erg_join *join, const struct erg_event *event
 
 static int on_section_end(struct erg_join *join, const struct erg_event *event, struct erg_err *err)
 {
-    if (!join->section_open || join->open_name != event->name || join->open_phase != event->phase)
-        return corrupt(err, "a section ends that has not begun");
+    if (!join->section_open || join->open_name != event->name || join->open_phase != event->phase) {
+        join->orphans++;
+        return 0;
+    }
     join->section_open = false;
     struct erg_pending *item = erg_calloc(1, sizeof *item);
     if (!item)
@@ -339,7 +341,8 @@ static int on_pass(struct erg_join *join, const struct erg_event *event, struct 
 {
     const struct erg_pass_head *head = &event->pass.head;
     if (join->section_open)
-        return corrupt(err, "a pass inside a section");
+        join->orphans++;
+    join->section_open = false;
     if (head->t1_ns > LATEST_POSSIBLE_NS || head->t0_ns < 0)
         return corrupt(err, "a pass at an impossible time");
     ensure_zero(join, head->t0_ns);
@@ -398,8 +401,10 @@ static int token_text(struct erg_join *join, const struct erg_event *event, stru
 static int on_token(struct erg_join *join, const struct erg_event *event, struct erg_err *err)
 {
     struct erg_pending *item = join->open_pass;
-    if (!item)
-        return corrupt(err, "a token that no pass evaluated");
+    if (!item) {
+        join->orphans++;
+        return 0;
+    }
     void *tokens = item->tokens;
     size_t capacity = item->token_capacity;
     int rc = erg_grow(&tokens, &capacity, (size_t)item->token_count + 1, sizeof *item->tokens,

@@ -32,8 +32,10 @@ int erg_join_new(struct erg_join **out, const struct erg_join_sink *sink, struct
 void erg_join_free(struct erg_join *join);
 
 /*
- * Take the next event. CORRUPT when it contradicts the ones before it (phases going backwards, a
- * token before any pass, two runs in one recording …): the recording ends there.
+ * Take the next event. CORRUPT when it contradicts the ones before it (phases going backwards, two
+ * runs in one recording …): the recording ends there. A producer may drop any record, so one whose
+ * partner is missing (the end of a section that never began, a token without its pass) is only
+ * counted.
  */
 int erg_join_event(struct erg_join *join, const struct erg_event *event, struct erg_err *err);
 

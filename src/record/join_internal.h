@@ -104,6 +104,7 @@ struct erg_join {
     int64_t sample_count;
     uint32_t pass_flags; /* of all passes together */
     uint64_t dropped, clipped;
+    uint64_t orphans; /* records whose partner is missing: the producer may drop any record */
     char carry[ERG_PHASES][ERG_TEXT_CARRY]; /* half a character per kind of token */
     size_t carry_len[ERG_PHASES];
     struct erg_buf response;

@@ -98,7 +98,7 @@ static void read_edges(struct erg_live *live, const struct erg_event *event)
                 event->type == ERG_REC_PASS;
     int64_t zero;
     bool has_zero = erg_join_zero_ns(live->join, &zero);
-    if (!item && event->type != ERG_REC_PROGRESS)
+    if (!item && event->type != ERG_REC_PROGRESS && event->type != ERG_REC_RUN_END)
         return;
     if (item && !has_zero) {
         begin_exact(live, event->t_ns);
@@ -108,6 +108,11 @@ static void read_edges(struct erg_live *live, const struct erg_event *event)
     }
     if (!has_zero)
         return;
+    if (event->type == ERG_REC_RUN_END) {
+        read_grid_until(live, event->t_ns);
+        read_exact(live, event->t_ns, ERG_READING_GRID);
+        return;
+    }
     int64_t t1 = event->type == ERG_REC_PASS ? event->pass.head.t1_ns : event->t_ns;
     int64_t edges[] = {event->t_ns, t1};
     for (size_t i = 0; item && i < 2; i++) {
@@ -149,8 +154,10 @@ static int take_event(struct erg_live *live, const struct erg_event *event, stru
         live->loaded = true;
     if (event->type == ERG_REC_SECTION_BEGIN)
         erg_power_poke(live->power);
-    if (event->type == ERG_REC_RUN_END)
+    if (event->type == ERG_REC_RUN_END) {
         live->ended = true;
+        live->next_host_ns = 0; /* one more sample, so that short runs have one */
+    }
     tell_observer(live, event);
     return rc;
 }
