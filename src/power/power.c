@@ -86,9 +86,16 @@ static int add_source(struct erg_power *power, const struct erg_power_driver *dr
                       err);
     if (rc)
         return rc;
-    /* From here on the set owns it. */
-    power->members[power->member_count] = member;
-    return adopt(power, &power->members[power->member_count++], channels, err);
+    size_t channels_before = power->channel_count;
+    rc = adopt(power, &member, channels, err);
+    if (rc) {
+        power->channel_count = channels_before;
+        driver->close(member.source);
+        free(member.channels);
+        return rc;
+    }
+    power->members[power->member_count++] = member;
+    return 0;
 }
 
 static void open_automatic(struct erg_power *power, const struct erg_power_driver *const *table,

@@ -9,70 +9,69 @@
 
 #include <cmocka.h>
 
+static const struct {
+    const char *spec, *message;
+} bad_specs[] = {
+    {"foo", "'foo' is not a power source (auto none estimate replay:… synthetic:…)"},
+    {"estimat",
+     "'estimat' is not a power source (auto none estimate replay:… synthetic:…); did you mean "
+     "'estimate'?"},
+    {"Auto", "'Auto' is not a power source (auto none estimate replay:… synthetic:…); did you "
+             "mean 'auto'?"},
+    {"", "'' is not a power source (auto none estimate replay:… synthetic:…)"},
+    {"estimate,", "'' is not a power source (auto none estimate replay:… synthetic:…)"},
+    {"estimate,estimate", "power source 'estimate' is named twice"},
+    {"estimate:5", "power source 'estimate' takes no argument"},
+    {"estimate,none", "'none' stands alone, not in a list"},
+    {"auto,estimate", "'auto' stands alone, not in a list"},
+    {"synthetic", "power source 'synthetic' stands alone, with an argument: 'synthetic:…'"},
+    {"estimate,replay:x", "power source 'replay' stands alone, with an argument: 'replay:…'"},
+    {"synthetic:", "power source 'synthetic': 'synthetic:' needs a waveform such as 'cpu=20W'"},
+    {"synthetic:cpu", "power source 'synthetic': 'cpu' is not like 'cpu=20W'"},
+    {"synthetic:=5W", "power source 'synthetic': '=5W' is not like 'cpu=20W'"},
+    {"synthetic:cpu=5W,", "power source 'synthetic': nothing behind the last comma"},
+    {"synthetic:cpu=5", "power source 'synthetic': cpu: '5' is not a number with a unit such as "
+                        "'1.5W'"},
+    {"synthetic:cpu=5w", "power source 'synthetic': cpu: '5w' is not a number with a unit such "
+                         "as '1.5W'"},
+    {"synthetic:cpu=-5W", "power source 'synthetic': cpu: -5 is not between 0 and 100000"},
+    {"synthetic:cpu=101kW", "power source 'synthetic': cpu: 101 is not between 0 and 100"},
+    {"synthetic:cpu=5W,cpu=6W", "power source 'synthetic': 'cpu' is given twice"},
+    {"synthetic:npu=5W",
+     "power source 'synthetic': 'npu' is neither a domain (cpu gpu ane dram soc other) nor one "
+     "of drop, stale, wrap, die"},
+    {"synthetic:drop=0.5", "power source 'synthetic': no domain has a waveform such as "
+                           "'cpu=20W'"},
+    {"synthetic:cpu=5W,drop=1.5", "power source 'synthetic': drop: 1.5 is not between 0 and 1"},
+    {"synthetic:cpu=5W,stale=0", "power source 'synthetic': stale: 0 is not between 1 and "
+                                 "1000000"},
+    {"synthetic:cpu=5W,wrap=5", "power source 'synthetic': wrap: '5' is not a number with a "
+                                "unit such as '1.5uJ'"},
+    {"synthetic:cpu=5W,die=x",
+     "power source 'synthetic': die: 'x' is not a duration such as 250ms, 30s, 10m, 12h or "
+     "30d"},
+    {"synthetic:cpu=ramp(5W)", "power source 'synthetic': cpu: 'ramp(5W)' does not have the 2 "
+                               "arguments of ramp()"},
+    {"synthetic:cpu=ramp(5W,1W)", "power source 'synthetic': cpu: '1W' is not a number with a "
+                                  "unit such as '1.5W/s'"},
+    {"synthetic:cpu=ramp(5W,1W/s)x", "power source 'synthetic': cpu: unexpected 'x' behind "
+                                     "'ramp(…)'"},
+    {"synthetic:cpu=square(5W,6W,0)", "power source 'synthetic': cpu: '0' is not a usable "
+                                      "period"},
+    {"synthetic:cpu=square(5W,6W", "power source 'synthetic': cpu: 'square(5W,6W' does not have "
+                                   "the 3 arguments of square()"},
+};
+
 static void bad_specifications_are_one_clear_line(void **state)
 {
     (void)state;
-    static const struct {
-        const char *spec, *message;
-    } rows[] = {
-        {"foo", "'foo' is not a power source (auto none estimate replay:… synthetic:…)"},
-        {"estimat",
-         "'estimat' is not a power source (auto none estimate replay:… synthetic:…); did you mean "
-         "'estimate'?"},
-        {"Auto", "'Auto' is not a power source (auto none estimate replay:… synthetic:…); did you "
-                 "mean 'auto'?"},
-        {"", "'' is not a power source (auto none estimate replay:… synthetic:…)"},
-        {"estimate,", "'' is not a power source (auto none estimate replay:… synthetic:…)"},
-        {"estimate,estimate", "power source 'estimate' is named twice"},
-        {"estimate:5", "power source 'estimate' takes no argument"},
-        {"estimate,none", "'none' stands alone, not in a list"},
-        {"auto,estimate", "'auto' stands alone, not in a list"},
-        {"synthetic", "power source 'synthetic' stands alone, with an argument: 'synthetic:…'"},
-        {"estimate,replay:x", "power source 'replay' stands alone, with an argument: 'replay:…'"},
-        {"synthetic:", "power source 'synthetic': 'synthetic:' needs a waveform such as 'cpu=20W'"},
-        {"synthetic:cpu", "power source 'synthetic': 'cpu' is not like 'cpu=20W'"},
-        {"synthetic:=5W", "power source 'synthetic': '=5W' is not like 'cpu=20W'"},
-        {"synthetic:cpu=5W,", "power source 'synthetic': nothing behind the last comma"},
-        {"synthetic:cpu=5",
-         "power source 'synthetic': cpu: '5' is not a number with a unit such as "
-         "'1.5W'"},
-        {"synthetic:cpu=5w", "power source 'synthetic': cpu: '5w' is not a number with a unit such "
-                             "as '1.5W'"},
-        {"synthetic:cpu=-5W", "power source 'synthetic': cpu: -5 is not between 0 and 100000"},
-        {"synthetic:cpu=101kW", "power source 'synthetic': cpu: 101 is not between 0 and 100"},
-        {"synthetic:cpu=5W,cpu=6W", "power source 'synthetic': 'cpu' is given twice"},
-        {"synthetic:npu=5W",
-         "power source 'synthetic': 'npu' is neither a domain (cpu gpu ane dram soc other) nor one "
-         "of drop, stale, wrap, die"},
-        {"synthetic:drop=0.5", "power source 'synthetic': no domain has a waveform such as "
-                               "'cpu=20W'"},
-        {"synthetic:cpu=5W,drop=1.5", "power source 'synthetic': drop: 1.5 is not between 0 and 1"},
-        {"synthetic:cpu=5W,stale=0", "power source 'synthetic': stale: 0 is not between 1 and "
-                                     "1000000"},
-        {"synthetic:cpu=5W,wrap=5", "power source 'synthetic': wrap: '5' is not a number with a "
-                                    "unit such as '1.5uJ'"},
-        {"synthetic:cpu=5W,die=x",
-         "power source 'synthetic': die: 'x' is not a duration such as 250ms, 30s, 10m, 12h or "
-         "30d"},
-        {"synthetic:cpu=ramp(5W)", "power source 'synthetic': cpu: 'ramp(5W)' does not have the 2 "
-                                   "arguments of ramp()"},
-        {"synthetic:cpu=ramp(5W,1W)", "power source 'synthetic': cpu: '1W' is not a number with a "
-                                      "unit such as '1.5W/s'"},
-        {"synthetic:cpu=ramp(5W,1W/s)x", "power source 'synthetic': cpu: unexpected 'x' behind "
-                                         "'ramp(…)'"},
-        {"synthetic:cpu=square(5W,6W,0)", "power source 'synthetic': cpu: '0' is not a usable "
-                                          "period"},
-        {"synthetic:cpu=square(5W,6W",
-         "power source 'synthetic': cpu: 'square(5W,6W' does not have "
-         "the 3 arguments of square()"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct erg_power_options options = {.spec = rows[i].spec};
+    for (size_t i = 0; i < sizeof bad_specs / sizeof bad_specs[0]; i++) {
+        struct erg_power_options options = {.spec = bad_specs[i].spec};
         struct erg_power *power = NULL;
         struct erg_err err = {.text = ""};
         bool unusable = true;
         assert_int_equal(erg_power_open(&power, &options, &unusable, &err), ERG_INVALID);
-        assert_string_equal(err.text, rows[i].message);
+        assert_string_equal(err.text, bad_specs[i].message);
         assert_false(unusable);
         assert_null(power);
     }
