@@ -271,3 +271,23 @@ int erg_command_run(const json_t *json, struct erg_run_command *out, struct erg_
     out->dump_nodes = get_text(&m, "dump_nodes", NULL);
     return m.status;
 }
+
+int erg_command_synth(const json_t *json, struct erg_synth_command *out, struct erg_err *err)
+{
+    struct members m = {.json = json, .err = err};
+    out->out = get_text(&m, "out", NULL);
+    out->arch = get_text(&m, "arch", "llama");
+    out->type = get_text(&m, "type", "q4_0");
+    out->layers = get_int(&m, "layers", 2, 1, 512);
+    out->embedding = get_int(&m, "embedding", 256, 2, 1 << 16);
+    out->heads = get_int(&m, "heads", 4, 1, 1 << 12);
+    out->kv_heads = get_int(&m, "kv_heads", out->heads, 1, 1 << 12);
+    out->feed_forward = get_int(&m, "feed_forward", 512, 1, 1 << 20);
+    out->vocab = get_int(&m, "vocab", 512, ERG_SYNTH_LEAST_VOCAB, 1 << 20);
+    out->context = get_int(&m, "context", 4096, 1, 1 << 22);
+    out->seed = (unsigned)get_real(&m, "seed", 0, 0, 4294967295.0);
+    if (!out->out || out->out[0] == '\0') {
+        wrong(&m, "out", "the path of the file to write");
+    }
+    return m.status;
+}

@@ -57,9 +57,18 @@ struct erg_run_command {
     const char *dump_nodes;  /* debugging: facts of the nodes of each new graph */
 };
 
+enum { ERG_SYNTH_LEAST_VOCAB = 264 }; /* every byte, three merges, the special tokens */
+
+struct erg_synth_command {
+    const char *out, *arch, *type;
+    int layers, embedding, heads, kv_heads, feed_forward, vocab, context;
+    unsigned seed;
+};
+
 /* Fill from a command, with defaults for what is absent; texts are borrowed from `json`. INVALID
  * with the key in question. */
 int erg_command_load(const json_t *json, struct erg_load_command *out, struct erg_err *err);
+int erg_command_synth(const json_t *json, struct erg_synth_command *out, struct erg_err *err);
 int erg_command_run(const json_t *json, struct erg_run_command *out, struct erg_err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "engine/llama/log.h"
 #include "engine/llama/model.h"
 #include "engine/llama/run.h"
+#include "engine/llama/synth.h"
 #include "ergon/probe.h"
 
 #include <signal.h>
@@ -64,6 +65,19 @@ static void run(struct engine *engine, const json_t *json)
     erg_run(engine->probe, &engine->channel, &engine->model, &engine->log, &command);
 }
 
+static void synthesize(struct engine *engine, const json_t *json)
+{
+    struct erg_synth_command command;
+    struct erg_err err;
+    int status = erg_command_synth(json, &command, &err);
+    status = status ? status : erg_synthesize(&command, &engine->channel, &err);
+    if (status != 0) {
+        report_failure(engine, &err);
+        return;
+    }
+    ergon_probe_log(engine->probe, ERGON_INFO, "synthesised");
+}
+
 /* False when the engine is to end. */
 static bool obey(struct engine *engine, const json_t *json)
 {
@@ -75,6 +89,8 @@ static bool obey(struct engine *engine, const json_t *json)
         load(engine, json);
     } else if (strcmp(name, "run") == 0) {
         run(engine, json);
+    } else if (strcmp(name, "synth") == 0) {
+        synthesize(engine, json);
     } else if (strcmp(name, "cancel") != 0) { /* one that comes too late means nothing */
         struct erg_err err;
         erg_fail(&err, ERG_INVALID, "unknown command '%.60s'", name);
