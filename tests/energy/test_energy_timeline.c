@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "energy/curve.h"
 #include "energy/random.h"
 
 #include <math.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #define MS INT64_C(1000000)
+#define S  INT64_C(1000000000)
 
 static int fail_at; /* the allocation that fails, counting from 1; 0 = none */
 
@@ -130,6 +132,8 @@ static size_t random_readings(uint64_t *seed, struct reading *out, size_t max)
         int64_t step = random_between(seed, 0, 200 * MS);
         t += random_u64(seed) % 10 ? step : step * 10;
         value += random_between(seed, -1000000, 30000000);
+        if (i && random_u64(seed) % 8 == 0)
+            t = out[i - 1].t_ns;
         out[i] = (struct reading){t, value};
     }
     for (size_t i = 0; i < count; i++) {
@@ -280,6 +284,62 @@ static void huge_values_saturate(void **state)
             assert_int_equal(energy(timeline, INT64_MIN, INT64_MAX), INT64_MAX);
         erg_timeline_free(timeline);
     }
+}
+
+/* 3 µW falling to 0 in 2 ns: the first nanosecond is 4.5 half µW·ns, the second 1.5. */
+static void areas_are_rounded_down(void **state)
+{
+    (void)state;
+    struct erg_curve falls, rises;
+    erg_curve_init(&falls, ERG_QUANTITY_POWER, 10);
+    erg_curve_init(&rises, ERG_QUANTITY_POWER, 10);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(erg_curve_add(&falls, 2 * i, 3 - 3 * i), 0);
+        assert_int_equal(erg_curve_add(&rises, 2 * i, 3 * i), 0);
+    }
+    assert_int_equal((int)erg_curve_area(&falls, 1), 4);
+    assert_int_equal((int)erg_curve_area(&falls, 2), 6);
+    assert_int_equal((int)erg_curve_area(&rises, 1), 1);
+    assert_int_equal((int)erg_curve_area(&rises, 2), 6);
+    erg_curve_deinit(&falls);
+    erg_curve_deinit(&rises);
+}
+
+/* Whatever readings come after a freeze, what was said about the time before it stays said. */
+static void frozen_energy_never_changes(void **state)
+{
+    (void)state;
+    enum { WINDOWS = 12 };
+    uint64_t seed = 8, refused = 0;
+    for (int round = 0; round < 300; round++) {
+        struct reading readings[60];
+        size_t count = random_readings(&seed, readings, 60);
+        struct erg_timeline *timeline =
+            one_channel(round % 2 ? ERG_QUANTITY_POWER : ERG_QUANTITY_ENERGY, 0);
+        int64_t latest = INT64_MIN;
+        for (size_t i = 0; i < count / 2; i++)
+            latest = readings[i].t_ns > latest ? readings[i].t_ns : latest;
+        add_all(timeline, 0, readings, count / 2);
+        int64_t frozen = latest + random_between(&seed, -300 * MS, 300 * MS);
+        erg_timeline_freeze(timeline, frozen);
+        erg_timeline_freeze(timeline, frozen - S);
+        int64_t from[WINDOWS], to[WINDOWS], told[WINDOWS];
+        for (int i = 0; i < WINDOWS; i++) {
+            to[i] = frozen - (i ? random_between(&seed, 0, 2 * S) : 0);
+            from[i] = to[i] - random_between(&seed, 0, 2 * S);
+            told[i] = energy(timeline, from[i], to[i]);
+        }
+        add_all(timeline, 0, readings + count / 2, count - count / 2);
+        for (int i = 0; i < WINDOWS; i++) {
+            assert_int_equal(energy(timeline, from[i], to[i]), told[i]);
+            /* and the rest still adds up to the whole */
+            assert_int_equal(energy(timeline, from[i], frozen + S),
+                             told[i] + energy(timeline, to[i], frozen + S));
+        }
+        refused += erg_timeline_refused(timeline);
+        erg_timeline_free(timeline);
+    }
+    assert_true(refused > 0);
 }
 
 static void a_ramp_has_its_closed_form(void **state)
@@ -452,6 +512,8 @@ int main(void)
         cmocka_unit_test(every_nanosecond_is_monotone),
         cmocka_unit_test(order_of_arrival_does_not_matter),
         cmocka_unit_test(huge_values_saturate),
+        cmocka_unit_test(areas_are_rounded_down),
+        cmocka_unit_test(frozen_energy_never_changes),
         cmocka_unit_test(a_ramp_has_its_closed_form),
         cmocka_unit_test(holes_and_ends_are_not_covered),
         cmocka_unit_test(grades_follow_the_update_period),

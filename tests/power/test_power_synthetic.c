@@ -117,6 +117,20 @@ static void energy_has_its_closed_form(void **state)
     }
 }
 
+/* 3 µW/s over 1 ns is 3e-9 half µW·ns: nothing when it is added, one unit when it is taken away. */
+static void the_sum_with_the_held_power_is_rounded_down(void **state)
+{
+    (void)state;
+    struct erg_waveform ramp = {ERG_WAVE_RAMP, .first_uw = 10, .slope_uw_s = 3};
+    assert_int_equal((int)erg_waveform_excess(&ramp, 1), 0);
+    /* At the floor after 10/3 s: 2·10·s − 10²·1e9/3. */
+    ramp.slope_uw_s = -3;
+    assert_int_equal((int)erg_waveform_excess(&ramp, 1), -1);
+    assert_true(erg_waveform_excess(&ramp, 4 * S) == -(erg_i128)46666666667);
+    assert_int_equal((int)erg_waveform_excess(&ramp, 0), 0);
+    assert_int_equal((int)erg_waveform_excess(&ramp, -5), 0);
+}
+
 static void energy_never_falls(void **state)
 {
     (void)state;
@@ -190,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(energy_has_its_closed_form),
+        cmocka_unit_test(the_sum_with_the_held_power_is_rounded_down),
         cmocka_unit_test(energy_never_falls),
         cmocka_unit_test(moving_zero_keeps_the_past),
         cmocka_unit_test(no_instant_is_too_far_away),
