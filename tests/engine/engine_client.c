@@ -120,8 +120,10 @@ static void see_log(const struct erg_event *event, struct seen *seen)
     if (event->level_or_status >= ERG_LOG_WARNING) {
         append(seen->warnings, sizeof(seen->warnings), event->text);
     }
-    seen->loaded |= event->level_or_status == ERG_LOG_INFO && event->text.len == 6 &&
-                    memcmp(event->text.bytes, "loaded", 6) == 0;
+    char text[32];
+    copy_text(event->text, text, sizeof(text));
+    seen->answered |= event->level_or_status == ERG_LOG_INFO &&
+                      (strcmp(text, "loaded") == 0 || strcmp(text, "synthesised") == 0);
 }
 
 static void see(const struct engine *engine, const struct erg_event *event, struct seen *seen)
@@ -191,7 +193,7 @@ static void next_event(struct engine *engine, struct erg_event *event)
 void engine_collect(struct engine *engine, struct seen *out)
 {
     memset(out, 0, sizeof(*out));
-    while (!out->ended && !out->loaded) {
+    while (!out->ended && !out->answered) {
         struct erg_event event;
         next_event(engine, &event);
         see(engine, &event, out);
@@ -232,7 +234,7 @@ void engine_load(struct engine *engine, const char *model)
     struct seen seen;
     engine_send(engine, "{\"cmd\":\"load\",\"model\":\"%s\"}", model);
     engine_collect(engine, &seen);
-    if (!seen.loaded) {
+    if (!seen.answered) {
         fail_msg("load: %s", seen.reason);
     }
     seen_deinit(&seen);

@@ -33,10 +33,10 @@ struct seen_section {
     int64_t t0_ns, t1_ns;
 };
 
-/* What came between a command and the next RUN_END (or "loaded"). */
+/* What came between a command and the next RUN_END (or "loaded", "synthesised"). */
 struct seen {
-    bool loaded; /* the info line "loaded" came */
-    bool ended;  /* RUN_END came */
+    bool answered; /* the info line "loaded" or "synthesised" came */
+    bool ended;    /* RUN_END came */
     uint32_t status;
     char reason[512];
     char *begin; /* JSON of RUN_BEGIN, NULL = none */
@@ -62,7 +62,7 @@ struct engine {
 void engine_start(struct engine *engine);
 /* Send one JSON command, printf-like. */
 void engine_send(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Collect until RUN_END, or "loaded"; free with seen_deinit(). */
+/* Collect until RUN_END, "loaded" or "synthesised"; free with seen_deinit(). */
 void engine_collect(struct engine *engine, struct seen *out);
 /* Take in events until `count` tokens were seen; for cutting in. */
 void engine_collect_tokens(struct engine *engine, struct seen *seen, size_t count);

@@ -37,7 +37,7 @@ static int teardown(void **state)
 
 static void assert_refused(struct seen *seen, const char *why)
 {
-    assert_false(seen->loaded);
+    assert_false(seen->answered);
     assert_int_equal(seen->status, ERG_END_FAILED);
     if (!strstr(seen->reason, why)) {
         fail_msg("'%s' does not say '%s'", seen->reason, why);
@@ -173,6 +173,30 @@ static void commands_that_are_none(void **state)
     assert_int_equal(engine_stop(&fresh), 0);
 }
 
+static void models_that_cannot_be_made(void **state)
+{
+    static const struct {
+        const char *members, *why;
+    } cases[] = {
+        {"\"heads\":3", "heads of even size"},
+        {"\"heads\":4,\"kv_heads\":3", "multiple of 3 KV heads"},
+        {"\"type\":\"q9\"", "'q9'"},
+        {"\"type\":\"q4_k\",\"feed_forward\":96", "multiples of 256"},
+        {"\"arch\":\"magma\"", "'magma'"},
+        {"\"layers\":0", "'layers'"},
+        {"\"vocab\":100", "'vocab'"},
+        {"\"out\":\"no/such/folder/x.gguf\"", "no/such/folder/x.gguf"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct seen seen;
+        bool has_out = strstr(cases[i].members, "\"out\"") != NULL;
+        engine_send(*state, "{\"cmd\":\"synth\",%s%s%s%s}", has_out ? "" : "\"out\":\"",
+                    has_out ? "" : broken_path, has_out ? "" : "\",", cases[i].members);
+        engine_collect(*state, &seen);
+        assert_refused(&seen, cases[i].why);
+    }
+}
+
 static void a_length_beyond_reason_ends_it(void **state)
 {
     struct seen seen;
@@ -193,6 +217,7 @@ int main(void)
         cmocka_unit_test(metadata_that_libllama_would_abort_on),
         cmocka_unit_test(runs_that_cannot_be),
         cmocka_unit_test(commands_that_are_none),
+        cmocka_unit_test(models_that_cannot_be_made),
         cmocka_unit_test(a_length_beyond_reason_ends_it),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -389,6 +389,18 @@ static void it_ends_when_the_recorder_goes_away_in_a_run(void **state)
     assert_int_equal(engine_stop(&engine), 0);
 }
 
+static void it_bears_its_name(void **state)
+{
+    const struct engine *engine = *state;
+    char path[64], name[32] = "";
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)engine->pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(name, sizeof(name), file));
+    fclose(file);
+    assert_string_equal(name, "ergon-llama\n"); /* not that of the loader */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +419,7 @@ int main(void)
         cmocka_unit_test(generation_stops_where_the_context_ends),
         cmocka_unit_test(a_synthetic_prompt_has_its_length),
         cmocka_unit_test(cancel_ends_the_run_and_not_the_engine),
+        cmocka_unit_test(it_bears_its_name),
         cmocka_unit_test(it_ends_when_the_recorder_goes_away_in_a_run),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -9,6 +9,12 @@
 
 enum { TOKEN_BYTES = 24, BYTES = 256 };
 
+/* ChatML, which libllama knows by its marks. */
+static const char chat_template[] =
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
+    "+ '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|im_start|>assistant\n' }}{% endif %}";
+
 static const char *const merges[] = {"h e", "i n", "o n"};
 static const char *const merged[] = {"he", "in", "on"};
 enum { MERGES = sizeof(merges) / sizeof(*merges) };
@@ -59,6 +65,7 @@ int erg_synth_vocab(struct gguf_context *gguf, int count, struct erg_err *err)
     }
     gguf_set_val_str(gguf, "tokenizer.ggml.model", "gpt2");
     gguf_set_val_str(gguf, "tokenizer.ggml.pre", "qwen2");
+    gguf_set_val_str(gguf, "tokenizer.chat_template", chat_template);
     gguf_set_arr_str(gguf, "tokenizer.ggml.tokens", pointers, (size_t)count);
     gguf_set_arr_data(gguf, "tokenizer.ggml.token_type", GGUF_TYPE_INT32, types, (size_t)count);
     gguf_set_arr_str(gguf, "tokenizer.ggml.merges", (const char **)merges, MERGES);

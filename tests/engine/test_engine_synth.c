@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Models of random weights: they load, run, and are the same for the same seed. */
+#include "engine/engine_client.h"
+
+#include "base/root.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char model_path[] = "/tmp/ergon-synth-XXXXXX";
+
+static int setup(void **state)
+{
+    static struct engine engine;
+    int fd = mkstemp(model_path);
+    assert_true(fd >= 0);
+    close(fd);
+    engine_start(&engine);
+    *state = &engine;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    unlink(model_path);
+    return engine_stop(*state);
+}
+
+static void synthesize(struct engine *engine, const char *type, int seed)
+{
+    struct seen seen;
+    engine_send(engine,
+                "{\"cmd\":\"synth\",\"out\":\"%s\",\"arch\":\"llama\",\"layers\":2,"
+                "\"embedding\":256,\"heads\":8,\"kv_heads\":2,\"feed_forward\":512,"
+                "\"vocab\":300,\"type\":\"%s\",\"seed\":%d}",
+                model_path, type, seed);
+    engine_collect(engine, &seen);
+    if (!seen.answered) {
+        fail_msg("synth: %s", seen.reason);
+    }
+    seen_deinit(&seen);
+}
+
+static void every_type_loads_and_runs(void **state)
+{
+    static const char *const types[] = {"f32", "f16", "q8_0", "q4_0", "q4_k"};
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        struct engine engine; /* a model in use must not change under its mapping */
+        struct seen seen;
+        synthesize(*state, types[i], 1);
+        engine_start(&engine);
+        engine_load(&engine, model_path);
+        engine_run(&engine, ",\"prompt\":\"in the on\",\"tokens\":4,\"ignore_eos\":true", &seen);
+        assert_string_equal(seen.reason, "");
+        /* "in", " ", "t", "he", " ", "on" behind the BOS */
+        assert_int_equal(seen.token_count, 7 + 4);
+        assert_int_equal(seen.tokens[4].head.id, 256);
+        assert_string_equal(seen.tokens[4].text, "he");
+        seen_deinit(&seen);
+        assert_int_equal(engine_stop(&engine), 0);
+    }
+}
+
+static void the_seed_decides_the_weights(void **state)
+{
+    char *bytes[3];
+    size_t len[3];
+    for (int i = 0; i < 3; i++) {
+        synthesize(*state, "q8_0", i == 2 ? 6 : 5);
+        assert_int_equal(erg_read_file(model_path, 64 << 20, &bytes[i], &len[i], NULL), 0);
+    }
+    assert_int_equal(len[0], len[1]);
+    assert_memory_equal(bytes[0], bytes[1], len[0]);
+    assert_int_equal(len[0], len[2]);
+    assert_int_not_equal(memcmp(bytes[0], bytes[2], len[0]), 0);
+    for (int i = 0; i < 3; i++) {
+        free(bytes[i]);
+    }
+}
+
+static void chat_puts_the_prompt_into_the_template(void **state)
+{
+    struct seen seen;
+    char joined[512] = "";
+    synthesize(*state, "f16", 1);
+    engine_load(*state, model_path);
+    engine_run(*state, ",\"prompt\":\"moo\",\"chat\":true,\"tokens\":1", &seen);
+    assert_string_equal(seen.reason, "");
+    for (size_t i = 0; i < seen.token_count; i++) {
+        if (seen.tokens[i].head.phase == ERG_PHASE_PREFILL) {
+            strncat(joined, seen.tokens[i].text, sizeof(joined) - strlen(joined) - 1);
+        }
+    }
+    assert_string_equal(joined, "<|im_start|>user\nmoo<|im_end|>\n<|im_start|>assistant\n");
+    seen_deinit(&seen);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_type_loads_and_runs),
+        cmocka_unit_test(the_seed_decides_the_weights),
+        cmocka_unit_test(chat_puts_the_prompt_into_the_template),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
