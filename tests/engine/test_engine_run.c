@@ -147,6 +147,13 @@ static void deep_names_operations_and_their_cost(void **state)
     seen_deinit(&seen);
 }
 
+/* Sanitizers slow the engine's own code down but not ggml's. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const double least_coverage = 0.7;
+#else
+static const double least_coverage = 0.9;
+#endif
+
 /* Time of a pass that is in a component of the model. */
 static double coverage(const struct seen_pass *pass)
 {
@@ -179,7 +186,7 @@ static void nodes_cover_nine_tenths_of_a_decode_pass(void **state)
         ratio[i - 1] = coverage(&seen.passes[i]);
     }
     qsort(ratio, 61, sizeof(*ratio), by_value);
-    if (ratio[30] < 0.9) {
+    if (ratio[30] < least_coverage) {
         fail_msg("median coverage is %.3f", ratio[30]);
     }
     seen_deinit(&seen);
