@@ -287,7 +287,7 @@ int erg_live_open(struct erg_live *live, struct erg_engine *engine,
         rc = write_preface(live, err);
     erg_host_init(&live->host, root, engine->pid);
     if (rc == 0)
-        rc = erg_power_start(live->power, now_ns(live), on_reading, on_power_warning, live, err);
+        rc = erg_power_start(live->power, INT64_MAX, on_reading, on_power_warning, live, err);
     if (rc)
         erg_live_close(live);
     return rc;
