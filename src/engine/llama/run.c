@@ -228,6 +228,7 @@ void erg_run(ergon_probe *probe, struct erg_channel *channel, const struct erg_m
     struct erg_run run = {
         .probe = probe, .channel = channel, .model = model, .log = log, .command = command};
     llama_token next = LLAMA_TOKEN_NULL;
+    erg_run_prepare(&run);
     int status = before(&run, &err);
     if (status == 0) {
         status = prefill(&run, &next, &err);

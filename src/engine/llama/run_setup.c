@@ -2,6 +2,7 @@
 #include "engine/llama/run_state.h"
 
 #include "base/mem.h"
+#include "engine/llama/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -114,15 +115,12 @@ static int make_context(struct erg_run *run, struct erg_err *err)
 {
     const struct erg_run_command *command = run->command;
     struct llama_context_params params = llama_context_default_params();
-    int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     int status = cache_type(command->cache_type_k, &params.type_k, err);
     status = status ? status : cache_type(command->cache_type_v, &params.type_v, err);
     status = status ? status : flash_attention(command->flash_attn, &params.flash_attn_type, err);
     if (status != 0) {
         return status;
     }
-    run->threads = command->threads > 0 ? command->threads : cpus > 0 ? cpus : 1;
-    run->threads_batch = command->threads_batch > 0 ? command->threads_batch : run->threads;
     run->ubatch = command->ubatch > 0 ? command->ubatch : DEFAULT_UBATCH;
     params.n_ctx = (uint32_t)run->n_ctx;
     params.n_ubatch = (uint32_t)run->ubatch;
@@ -184,6 +182,15 @@ static int make_sampler(struct erg_run *run, struct erg_err *err)
     llama_sampler_chain_add(run->sampler, llama_sampler_init_temp((float)command->temperature));
     llama_sampler_chain_add(run->sampler, llama_sampler_init_dist(command->seed));
     return 0;
+}
+
+void erg_run_prepare(struct erg_run *run)
+{
+    const struct erg_run_command *command = run->command;
+    int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    run->threads = command->threads > 0 ? command->threads : cpus > 0 ? cpus : 1;
+    run->threads_batch = command->threads_batch > 0 ? command->threads_batch : run->threads;
+    erg_start_threads(run->threads > run->threads_batch ? run->threads : run->threads_batch);
 }
 
 int erg_run_open(struct erg_run *run, struct erg_err *err)

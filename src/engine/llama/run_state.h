@@ -37,6 +37,8 @@ struct erg_run {
     bool cancelled;
 };
 
+/* What is like loading, before the run's time begins: the number of threads, and their start. */
+void erg_run_prepare(struct erg_run *run);
 /* Context, sampler, batch and instrument for run->prompt; the effective settings. */
 int erg_run_open(struct erg_run *run, struct erg_err *err);
 /* Room for the first chunk of the prompt. */

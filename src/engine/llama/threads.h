@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_ENGINE_THREADS_H
+#define ERG_ENGINE_THREADS_H
+
+/*
+ * Have ggml's CPU back end start its `count` threads now, by a computation of no consequence, so
+ * that their birth is not counted as time of a model's first node. They are kept for the calling
+ * thread's later computations. Does nothing when that is not possible.
+ */
+void erg_start_threads(int count);
+
+#endif
