@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/spans.h"
+#include "store/store_priv.h"
+
+#include <stdlib.h>
+
+/*
+ * The visitors of a run's rows. One walk serves all tables: a statement whose first parameter is
+ * the run, and a function that makes a row of the current line and shows it.
+ */
+struct walk {
+    struct erg_store *store;
+    struct erg_row_cursor col;
+    void *visit; /* address of the visitor: a function pointer is no object pointer */
+    void *user;
+    struct erg_err *err;
+};
+
+typedef int (*show_fn)(struct walk *walk);
+
+static int walk_rows(struct walk *walk, const char *id, const char *sql, show_fn show)
+{
+    ERG_AUTO_STMT sqlite3_stmt *stmt = NULL;
+    int status = erg_sql_prepare(walk->store->db, &stmt, sql, walk->err);
+    if (status)
+        return status;
+    struct erg_binder bind = erg_bind(stmt);
+    erg_bind_text(&bind, id);
+    while (status == 0) {
+        int rc = sqlite3_step(stmt);
+        if (rc == SQLITE_DONE)
+            break;
+        if (rc != SQLITE_ROW)
+            return erg_sql_fail(walk->err, walk->store->db, rc, "cannot read the run");
+        walk->col = (struct erg_row_cursor){.stmt = stmt};
+        status = show(walk);
+    }
+    return status > 0 ? 0 : status;
+}
+
+static int show_section(struct walk *walk)
+{
+    struct erg_row_cursor *col = &walk->col;
+    struct erg_section_row row = {.phase = (uint32_t)erg_col_int(col)};
+    row.name = erg_col_text(col);
+    row.t0_ns = erg_col_int(col);
+    row.t1_ns = erg_col_int(col);
+    row.duration_ns = erg_col_int(col);
+    row.energy = erg_col_energy(col);
+    row.grade = (enum erg_grade)erg_col_int(col);
+    if (!row.name)
+        return erg_fail(walk->err, ERG_NOMEM, "out of memory");
+    return (*(erg_section_visitor *)walk->visit)(walk->user, &row);
+}
+
+int erg_store_sections(struct erg_store *store, const char *id, erg_section_visitor visit,
+                       void *user, struct erg_err *err)
+{
+    struct walk walk = {.store = store, .visit = &visit, .user = user, .err = err};
+    return walk_rows(&walk, id,
+                     "SELECT phase_code, section_name, start_ns, end_ns, duration_ns, cpu_nj, "
+                     "gpu_nj, ane_nj, dram_nj, soc_nj, other_nj, grade_code "
+                     "FROM pipeline_sections WHERE run_id = ? ORDER BY phase_code, start_ns, id",
+                     show_section);
+}
+
+static void read_pass(struct erg_row_cursor *col, struct erg_pass_row *row)
+{
+    row->index = (uint32_t)erg_col_int(col);
+    row->phase = (uint32_t)erg_col_int(col);
+    row->position = (uint32_t)erg_col_int(col);
+    row->n_tokens = (uint32_t)erg_col_int(col);
+    row->flags = (uint32_t)erg_col_int(col);
+    row->t0_ns = erg_col_int(col);
+    row->t1_ns = erg_col_int(col);
+    row->energy = erg_col_energy(col);
+    row->grade = (enum erg_grade)erg_col_int(col);
+    row->n_spans = (uint32_t)erg_col_int(col);
+}
+
+static int show_pass(struct walk *walk)
+{
+    struct erg_pass_row row = {.spans = NULL};
+    read_pass(&walk->col, &row);
+    return (*(erg_pass_visitor *)walk->visit)(walk->user, &row);
+}
+
+static int show_pass_with_spans(struct walk *walk)
+{
+    struct erg_pass_row row = {.spans = NULL};
+    read_pass(&walk->col, &row);
+    if (row.n_spans == 0)
+        return (*(erg_pass_visitor *)walk->visit)(walk->user, &row);
+    sqlite3_stmt *stmt = walk->col.stmt;
+    int layout = walk->col.next, blob = layout + 1;
+    const void *layout_bytes = sqlite3_column_blob(stmt, layout);
+    const void *blob_bytes = sqlite3_column_blob(stmt, blob);
+    struct erg_span *spans;
+    float *values[ERG_VALUE_COLUMNS];
+    int status = erg_spans_unpack(
+        layout_bytes ? layout_bytes : "", (size_t)sqlite3_column_bytes(stmt, layout),
+        blob_bytes ? blob_bytes : "", (size_t)sqlite3_column_bytes(stmt, blob), &spans,
+        &row.n_spans, values, walk->err);
+    if (status)
+        return status;
+    row.spans = spans;
+    for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
+        row.values[c] = values[c];
+    status = (*(erg_pass_visitor *)walk->visit)(walk->user, &row);
+    free(spans);
+    for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
+        free(values[c]);
+    return status;
+}
+
+#define PASS_COLUMNS                                                                               \
+    "SELECT pass_index, phase_code, position, n_tokens, flags, start_ns, end_ns, cpu_nj, gpu_nj, " \
+    "ane_nj, dram_nj, soc_nj, other_nj, grade_code, n_spans"
+
+int erg_store_passes(struct erg_store *store, const char *id, bool with_spans,
+                     erg_pass_visitor visit, void *user, struct erg_err *err)
+{
+    struct walk walk = {.store = store, .visit = &visit, .user = user, .err = err};
+    if (!with_spans)
+        return walk_rows(
+            &walk, id, PASS_COLUMNS " FROM passes WHERE run_id = ? ORDER BY pass_index", show_pass);
+    return walk_rows(&walk, id,
+                     PASS_COLUMNS ", layout, spans FROM passes LEFT JOIN layouts "
+                                  "ON layouts.id = layout_id WHERE passes.run_id = ? "
+                                  "ORDER BY pass_index",
+                     show_pass_with_spans);
+}
+
+static int show_token(struct walk *walk)
+{
+    struct erg_row_cursor *col = &walk->col;
+    struct erg_token_row row = {.index = (uint32_t)erg_col_int(col)};
+    row.pass = (uint32_t)erg_col_int(col);
+    row.phase = (uint32_t)erg_col_int(col);
+    row.position = (uint32_t)erg_col_int(col);
+    row.id = (int32_t)erg_col_int(col);
+    int text = col->next;
+    row.text = erg_col_text(col);
+    row.text_len = (size_t)sqlite3_column_bytes(col->stmt, text);
+    row.t0_ns = erg_col_int(col);
+    row.duration_ns = erg_col_int(col);
+    row.energy = erg_col_energy(col);
+    row.grade = (enum erg_grade)erg_col_int(col);
+    if (!row.text)
+        return erg_fail(walk->err, ERG_NOMEM, "out of memory");
+    return (*(erg_token_visitor *)walk->visit)(walk->user, &row);
+}
+
+int erg_store_tokens(struct erg_store *store, const char *id, erg_token_visitor visit, void *user,
+                     struct erg_err *err)
+{
+    struct walk walk = {.store = store, .visit = &visit, .user = user, .err = err};
+    return walk_rows(&walk, id,
+                     "SELECT token_index, pass_index, t.phase_code, t.position, token, text, "
+                     "t.start_ns, t.duration_ns, t.cpu_nj, t.gpu_nj, t.ane_nj, t.dram_nj, "
+                     "t.soc_nj, t.other_nj, t.grade_code "
+                     "FROM passes p CROSS JOIN tokens t ON t.pass_id = p.id WHERE p.run_id = ? "
+                     "ORDER BY p.pass_index, t.id",
+                     show_token);
+}
+
+static int show_sample(struct walk *walk)
+{
+    struct erg_row_cursor *col = &walk->col;
+    struct erg_sample_row row = {.t_ns = erg_col_int(col)};
+    row.phase = (int32_t)erg_col_int(col);
+    for (int d = 0; d < ERG_DOMAINS; d++)
+        row.mw[d] = erg_col_real(col);
+    row.total_mw = erg_col_real(col);
+    return (*(erg_sample_visitor *)walk->visit)(walk->user, &row);
+}
+
+int erg_store_samples(struct erg_store *store, const char *id, erg_sample_visitor visit, void *user,
+                      struct erg_err *err)
+{
+    struct walk walk = {.store = store, .visit = &visit, .user = user, .err = err};
+    return walk_rows(&walk, id,
+                     "SELECT t_ns, phase_code, cpu_power_mw, gpu_power_mw, ane_power_mw, "
+                     "dram_power_mw, soc_power_mw, other_power_mw, total_power_mw "
+                     "FROM power_samples WHERE run_id = ? ORDER BY t_ns, id",
+                     show_sample);
+}
+
+static int show_host(struct walk *walk)
+{
+    struct erg_row_cursor *col = &walk->col;
+    struct erg_host_row row = {.t_ns = erg_col_int(col)};
+    row.sample.t_ns = row.t_ns;
+    row.sample.engine_cpu_ratio = erg_col_real(col);
+    row.sample.machine_cpu_ratio = erg_col_real(col);
+    row.sample.others_cpu_ratio = erg_col_real(col);
+    row.sample.engine_rss_bytes = (uint64_t)erg_col_int(col);
+    row.sample.machine_used_bytes = (uint64_t)erg_col_int(col);
+    row.sample.machine_total_bytes = (uint64_t)erg_col_int(col);
+    return (*(erg_host_visitor *)walk->visit)(walk->user, &row);
+}
+
+int erg_store_host(struct erg_store *store, const char *id, erg_host_visitor visit, void *user,
+                   struct erg_err *err)
+{
+    struct walk walk = {.store = store, .visit = &visit, .user = user, .err = err};
+    return walk_rows(&walk, id,
+                     "SELECT t_ns, engine_cpu_ratio, machine_cpu_ratio, others_cpu_ratio, "
+                     "engine_rss_bytes, machine_used_bytes, machine_total_bytes "
+                     "FROM host_samples WHERE run_id = ? ORDER BY t_ns, id",
+                     show_host);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_STORE_PRIV_H
+#define ERG_STORE_PRIV_H
+
+#include "store/names.h"
+#include "store/sql.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+
+/* Inside of the store, shared by the files of this room (and its tests). */
+struct erg_store {
+    sqlite3 *db;
+    struct erg_names names;
+};
+
+enum { ERG_STORE_BUSY_MS = 10000 };
+
+/*
+ * Whether a store must be opened as immutable: nobody could write beside it, and SQLite cannot keep
+ * its own files next to it. `wal_usable`: there is a WAL and it can be opened.
+ */
+bool erg_store_immutable(bool dir_writable, bool wal_usable);
+
+/* Top-level keys whose value is kept in columns: status, failure, tags, experiment_name. */
+
+/* Copy of the object `json` without these keys, free() it; NULL when it is no object. */
+char *erg_summary_strip(const char *json);
+
+/* The object `stripped` with these keys in front, free() it. */
+char *erg_summary_patch(const char *stripped, const char *status, const char *failure,
+                        const char *tags_json, const char *experiment_name);
+
+#endif
