@@ -87,6 +87,37 @@ static void spans_tile_their_pass(void **state)
     }
 }
 
+/* Both see the same operations in the same order, in a graph's first pass and in later ones. */
+static void instruments_agree_on_the_nodes(void **state)
+{
+    static const char *const settings[] = {",\"mode\":\"standard\"", ",\"mode\":\"deep\"",
+                                           ",\"mode\":\"deep\",\"flash_attn\":\"off\""};
+    for (size_t m = 0; m < sizeof(settings) / sizeof(*settings); m++) {
+        struct seen seen[2];
+        for (int i = 0; i < 2; i++) {
+            char members[256];
+            snprintf(members, sizeof(members), "," STORY ",\"tokens\":3,\"instrument\":\"%s\"%s",
+                     i == 0 ? "trace" : "observe", settings[m]);
+            engine_run(*state, members, &seen[i]);
+            assert_complete(&seen[i]);
+        }
+        assert_int_equal(seen[0].pass_count, seen[1].pass_count);
+        for (size_t p = 0; p < seen[0].pass_count; p++) {
+            const struct seen_pass *a = &seen[0].passes[p], *b = &seen[1].passes[p];
+            assert_int_equal(a->head.n_spans, b->head.n_spans);
+            for (uint32_t i = 0; i < a->head.n_spans; i++) {
+                assert_int_equal(a->spans[i].layer, b->spans[i].layer);
+                assert_string_equal(a->spans[i].component, b->spans[i].component);
+                assert_string_equal(a->spans[i].operation, b->spans[i].operation);
+                assert_true(a->spans[i].flops == b->spans[i].flops);
+                assert_true(a->spans[i].bytes == b->spans[i].bytes);
+            }
+        }
+        seen_deinit(&seen[0]);
+        seen_deinit(&seen[1]);
+    }
+}
+
 static void every_component_of_every_layer_is_seen(void **state)
 {
     static const char *const of_layer[] = {
@@ -413,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_output_token_has_its_decode_pass),
         cmocka_unit_test(spans_tile_their_pass),
+        cmocka_unit_test(instruments_agree_on_the_nodes),
         cmocka_unit_test(every_component_of_every_layer_is_seen),
         cmocka_unit_test(deep_names_operations_and_their_cost),
         cmocka_unit_test(nodes_cover_nine_tenths_of_a_decode_pass),

@@ -112,14 +112,17 @@ static bool trace_stamp(void *user)
     return tick(in, now, in->stamp_count);
 }
 
-/* Where to cut a graph that has not been seen: after nodes that always end a component. */
+/*
+ * Where to cut a graph that has not been seen: where a component may end, but never between a norm
+ * and its MUL, nor (to keep fusion) inside what GPUs compute as one.
+ */
 static bool cuts_unknown(const struct erg_instrument *in, const struct ggml_tensor *node)
 {
+    if (!in->options.keep_fusion) {
+        return node->op != GGML_OP_RMS_NORM;
+    }
     switch (node->op) {
-    case GGML_OP_MUL_MAT:
-    case GGML_OP_ADD:
-    case GGML_OP_ROPE:
-        return !in->options.keep_fusion;
+    case GGML_OP_GET_ROWS:
     case GGML_OP_MUL:
     case GGML_OP_GLU:
     case GGML_OP_SET_ROWS:

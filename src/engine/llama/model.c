@@ -36,9 +36,16 @@ void erg_model_free(struct erg_model *model)
     memset(model, 0, sizeof(*model));
 }
 
+static int64_t change_time_ns(const struct stat *info)
+{
+    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+}
+
 static bool is_loaded(const struct erg_model *model, const struct erg_load_command *command)
 {
+    struct stat info;
     return model->llama && strcmp(model->path, command->model) == 0 &&
+           stat(command->model, &info) == 0 && change_time_ns(&info) == model->file_changed_ns &&
            strcmp(model->device, command->device) == 0 &&
            model->gpu_layers == command->gpu_layers && model->mmap == command->mmap;
 }
@@ -93,7 +100,10 @@ static int remember(struct erg_model *model, const struct erg_load_command *comm
     model->gpu_layers = command->gpu_layers;
     model->mmap = command->mmap;
     model->vocab = llama_model_get_vocab(model->llama);
-    model->file_bytes = stat(command->model, &info) == 0 ? (uint64_t)info.st_size : 0;
+    if (stat(command->model, &info) == 0) {
+        model->file_bytes = (uint64_t)info.st_size;
+        model->file_changed_ns = change_time_ns(&info);
+    }
     if (!model->path || !model->device) {
         return erg_fail(err, ERG_NOMEM, "cannot load the model: out of memory");
     }

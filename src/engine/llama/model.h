@@ -20,6 +20,7 @@ struct erg_model {
     int64_t load_t0_ns, load_t1_ns;
     bool warm; /* the latest load found it in memory */
     uint64_t file_bytes;
+    int64_t file_changed_ns; /* a file that was replaced is loaded anew */
 };
 
 /* Load ggml's back ends and start libllama; INVALID when there is no device at all. */

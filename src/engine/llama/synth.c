@@ -168,11 +168,23 @@ static int make_metadata(struct synth *s, struct erg_err *err)
     return erg_synth_vocab(s->gguf, c->vocab, err);
 }
 
+/* Rows of this width in the whole model. */
+static int64_t rows_needed(const struct synth *s, int64_t width)
+{
+    int64_t rows = 0;
+    for (struct ggml_tensor *t = ggml_get_first_tensor(s->ggml); t;
+         t = ggml_get_next_tensor(s->ggml, t)) {
+        rows += t->ne[0] == width && t->ne[1] > 1 ? t->ne[1] : 0;
+    }
+    return rows;
+}
+
 static int make_pool(struct synth *s, struct pool *pool, int64_t width, struct erg_err *err)
 {
     size_t row_bytes = ggml_row_size(s->type->type, width);
+    int64_t needed = rows_needed(s, width), most = (int64_t)(POOL_BYTES / row_bytes) + 1;
     pool->width = width;
-    pool->rows = (int64_t)(POOL_BYTES / row_bytes) + 1;
+    pool->rows = needed < most ? needed : most;
     pool->bytes = erg_calloc((size_t)pool->rows, row_bytes);
     ERG_AUTO_FREE float *row = erg_calloc((size_t)width, sizeof(*row));
     if (!pool->bytes || !row) {
