@@ -413,6 +413,16 @@ static void cancel_ends_the_run_and_not_the_engine(void **state)
     seen_deinit(&next);
 }
 
+static void an_interrupt_is_for_the_recorder(void **state)
+{
+    const struct engine *engine = *state;
+    struct seen seen;
+    assert_int_equal(kill(engine->pid, SIGINT), 0);
+    engine_run(*state, "," STORY ",\"tokens\":1", &seen);
+    assert_complete(&seen);
+    seen_deinit(&seen);
+}
+
 static void it_ends_when_the_recorder_goes_away_in_a_run(void **state)
 {
     struct engine engine;
@@ -458,6 +468,7 @@ int main(void)
         cmocka_unit_test(generation_stops_where_the_context_ends),
         cmocka_unit_test(a_synthetic_prompt_has_its_length),
         cmocka_unit_test(cancel_ends_the_run_and_not_the_engine),
+        cmocka_unit_test(an_interrupt_is_for_the_recorder),
         cmocka_unit_test(it_bears_its_name),
         cmocka_unit_test(it_ends_when_the_recorder_goes_away_in_a_run),
     };

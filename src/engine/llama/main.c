@@ -137,12 +137,22 @@ static int open_probe(struct engine *engine)
     return 0;
 }
 
-int main(void)
+static void prepare_process(void)
 {
-    static struct engine engine;
     /* Started through a loader the process would bear its name; and it dies with its parent. */
     prctl(PR_SET_NAME, "ergon-llama");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* Ctrl-C reaches the whole foreground group; the recorder turns it into a cancel. */
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGINT, &ignore, NULL);
+    /* Else ggml runs a debugger on itself when it fails, and prints. */
+    setenv("GGML_NO_BACKTRACE", "1", 1);
+}
+
+int main(void)
+{
+    static struct engine engine;
+    prepare_process();
     if (open_probe(&engine) != 0) {
         return EXIT_FAILURE;
     }
