@@ -152,6 +152,7 @@ static void see(const struct engine *engine, const struct erg_event *event, stru
         seen->memory_count++;
         break;
     case ERG_REC_PROGRESS:
+        seen->progress = event->progress;
         seen->progress_count++;
         break;
     case ERG_REC_RUN_END:
@@ -203,6 +204,15 @@ void engine_collect(struct engine *engine, struct seen *out)
 void engine_collect_tokens(struct engine *engine, struct seen *seen, size_t count)
 {
     while (!seen->ended && seen->token_count < count) {
+        struct erg_event event;
+        next_event(engine, &event);
+        see(engine, &event, seen);
+    }
+}
+
+void engine_collect_progress(struct engine *engine, struct seen *seen)
+{
+    while (!seen->ended && seen->progress_count == 0) {
         struct erg_event event;
         next_event(engine, &event);
         see(engine, &event, seen);

@@ -49,8 +49,9 @@ struct seen {
     size_t section_count;
     struct erg_memory_view memory;
     size_t memory_count, progress_count;
-    char warnings[1024]; /* log lines of level WARNING and above, joined */
-    char text[8192];     /* of the generated tokens */
+    struct erg_progress progress; /* the latest */
+    char warnings[1024];          /* log lines of level WARNING and above, joined */
+    char text[8192];              /* of the generated tokens */
 };
 
 struct engine {
@@ -66,6 +67,8 @@ void engine_send(struct engine *engine, const char *fmt, ...) __attribute__((for
 void engine_collect(struct engine *engine, struct seen *out);
 /* Take in events until `count` tokens were seen; for cutting in. */
 void engine_collect_tokens(struct engine *engine, struct seen *seen, size_t count);
+/* Take in events until the first progress record (or the end). */
+void engine_collect_progress(struct engine *engine, struct seen *seen);
 /* Close the socket and wait: the exit status, or 128 + the signal. */
 int engine_stop(struct engine *engine);
 void seen_deinit(struct seen *seen);

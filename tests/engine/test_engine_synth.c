@@ -51,19 +51,18 @@ static void every_type_loads_and_runs(void **state)
 {
     static const char *const types[] = {"f32", "f16", "q8_0", "q4_0", "q4_k"};
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-        struct engine engine; /* a model in use must not change under its mapping */
         struct seen seen;
         synthesize(*state, types[i], 1);
-        engine_start(&engine);
-        engine_load(&engine, model_path);
-        engine_run(&engine, ",\"prompt\":\"in the on\",\"tokens\":4,\"ignore_eos\":true", &seen);
+        engine_load(*state, model_path);
+        engine_run(*state, ",\"prompt\":\"in the on\",\"tokens\":4,\"ignore_eos\":true", &seen);
         assert_string_equal(seen.reason, "");
+        /* the file was replaced under its name */
+        assert_non_null(strstr(seen.begin, "\"warm\":false"));
         /* "in", " ", "t", "he", " ", "on" behind the BOS */
         assert_int_equal(seen.token_count, 7 + 4);
         assert_int_equal(seen.tokens[4].head.id, 256);
         assert_string_equal(seen.tokens[4].text, "he");
         seen_deinit(&seen);
-        assert_int_equal(engine_stop(&engine), 0);
     }
 }
 
@@ -101,11 +100,46 @@ static void chat_puts_the_prompt_into_the_template(void **state)
     seen_deinit(&seen);
 }
 
+/* 33 M weights times 2048 tokens: no processor does that on one thread in a tenth of a second. */
+static void a_long_pass_says_where_it_is_and_can_be_cancelled(void **state)
+{
+    static const char *const instruments[] = {"trace", "observe"};
+    struct engine *engine = *state;
+    struct seen seen;
+    engine_send(engine,
+                "{\"cmd\":\"synth\",\"out\":\"%s\",\"layers\":8,\"embedding\":512,"
+                "\"heads\":8,\"feed_forward\":2048,\"vocab\":300,\"type\":\"q8_0\"}",
+                model_path);
+    engine_collect(engine, &seen);
+    assert_true(seen.answered);
+    engine_load(engine, model_path);
+    for (int i = 0; i < 2; i++) {
+        memset(&seen, 0, sizeof(seen));
+        engine_send(engine,
+                    "{\"cmd\":\"run\",\"prompt_tokens\":2048,\"ubatch\":2048,\"tokens\":1,"
+                    "\"threads\":1,\"instrument\":\"%s\"}",
+                    instruments[i]);
+        engine_collect_progress(engine, &seen);
+        assert_int_equal(seen.progress_count, 1);
+        assert_int_equal(seen.progress.phase, ERG_PHASE_PREFILL);
+        assert_in_range(seen.progress.layer + 1, 0, 8);
+        assert_in_range(seen.progress.operation, 1, seen.progress.operations);
+        assert_int_equal(seen.progress.tokens_total, 2048);
+        engine_send(engine, "{\"cmd\":\"cancel\"}");
+        engine_collect_tokens(engine, &seen, SIZE_MAX);
+        assert_int_equal(seen.status, ERG_END_CANCELLED);
+        assert_int_equal(seen.pass_count, 0); /* it was not finished */
+        assert_int_equal(seen.section_count, 6);
+        seen_deinit(&seen);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_loads_and_runs),
         cmocka_unit_test(the_seed_decides_the_weights),
+        cmocka_unit_test(a_long_pass_says_where_it_is_and_can_be_cancelled),
         cmocka_unit_test(chat_puts_the_prompt_into_the_template),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
