@@ -69,16 +69,16 @@ enum { BY_RUN = 1, BY_TOKEN = 2, BY_PASS = 4 };
 
 static const char *const queries[] = {
     [0] = PASSES "1 ORDER BY p.id",
-    [BY_RUN] = PASSES "p.run_id = ?1 ORDER BY p.pass_index",
+    [BY_RUN] = PASSES "l.run_id = ?1 ORDER BY p.id",
     [BY_TOKEN] = PASSES "p.id = (SELECT pass_id FROM main.tokens WHERE id = ?2)",
     [BY_RUN | BY_TOKEN] =
-        PASSES "p.run_id = ?1 AND p.id = (SELECT pass_id FROM main.tokens WHERE id = ?2)",
+        PASSES "l.run_id = ?1 AND p.id = (SELECT pass_id FROM main.tokens WHERE id = ?2)",
     [BY_PASS] = PASSES "p.id = ?3",
-    [BY_RUN | BY_PASS] = PASSES "p.run_id = ?1 AND p.id = ?3",
+    [BY_RUN | BY_PASS] = PASSES "l.run_id = ?1 AND p.id = ?3",
     [BY_TOKEN | BY_PASS] =
         PASSES "p.id = ?3 AND p.id = (SELECT pass_id FROM main.tokens WHERE id = ?2)",
     [BY_RUN | BY_TOKEN | BY_PASS] =
-        PASSES "p.run_id = ?1 AND p.id = ?3 "
+        PASSES "l.run_id = ?1 AND p.id = ?3 "
                "AND p.id = (SELECT pass_id FROM main.tokens WHERE id = ?2)",
 };
 

@@ -89,8 +89,6 @@ static int show_pass_with_spans(struct walk *walk)
 {
     struct erg_pass_row row = {.spans = NULL};
     read_pass(&walk->col, &row);
-    if (row.n_spans == 0)
-        return (*(erg_pass_visitor *)walk->visit)(walk->user, &row);
     sqlite3_stmt *stmt = walk->col.stmt;
     int layout = walk->col.next, blob = layout + 1;
     const void *layout_bytes = sqlite3_column_blob(stmt, layout);
@@ -122,12 +120,11 @@ int erg_store_passes(struct erg_store *store, const char *id, bool with_spans,
 {
     struct walk walk = {.store = store, .visit = &visit, .user = user, .err = err};
     if (!with_spans)
-        return walk_rows(
-            &walk, id, PASS_COLUMNS " FROM passes WHERE run_id = ? ORDER BY pass_index", show_pass);
+        return walk_rows(&walk, id, PASS_COLUMNS " FROM passes WHERE " ERG_PASSES_OF_RUN,
+                         show_pass);
     return walk_rows(&walk, id,
-                     PASS_COLUMNS ", layout, spans FROM passes LEFT JOIN layouts "
-                                  "ON layouts.id = layout_id WHERE passes.run_id = ? "
-                                  "ORDER BY pass_index",
+                     PASS_COLUMNS ", layout, spans FROM passes JOIN layouts "
+                                  "ON layouts.id = layout_id WHERE " ERG_PASSES_OF_RUN,
                      show_pass_with_spans);
 }
 
@@ -159,8 +156,8 @@ int erg_store_tokens(struct erg_store *store, const char *id, erg_token_visitor 
                      "SELECT token_index, pass_index, t.phase_code, t.position, token, text, "
                      "t.start_ns, t.duration_ns, t.cpu_nj, t.gpu_nj, t.ane_nj, t.dram_nj, "
                      "t.soc_nj, t.other_nj, t.grade_code "
-                     "FROM passes p CROSS JOIN tokens t ON t.pass_id = p.id WHERE p.run_id = ? "
-                     "ORDER BY p.pass_index, t.id",
+                     "FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
+                     "WHERE " ERG_PASSES_OF_RUN ", t.id",
                      show_token);
 }
 

@@ -28,8 +28,8 @@
 #define OF_RUN "run_id TEXT NOT NULL REFERENCES profiling_runs(id) ON DELETE CASCADE, "
 
 /*
- * tokens.run_id and passes.layout_id have no foreign key: tokens go with their pass, layouts with
- * their run, and each further key would need an index to be quick.
+ * The passes of a run are found by its layouts (of which even a pass without spans has one), the
+ * tokens by their pass: an index on a run's long id would be a tenth of what a token takes.
  */
 /* clang-format off */
 static const char *const version_1[] = {
@@ -67,12 +67,14 @@ static const char *const version_1[] = {
     "CREATE TABLE names(id INTEGER PRIMARY KEY CHECK(id BETWEEN 1 AND 65535), "
     "name TEXT NOT NULL UNIQUE)",
 
-    "CREATE TABLE passes(id INTEGER PRIMARY KEY, " OF_RUN "pass_index INTEGER NOT NULL, " PHASE
+    "CREATE TABLE passes(id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, "
+    "pass_index INTEGER NOT NULL, " PHASE
     "position INTEGER NOT NULL, n_tokens INTEGER NOT NULL, flags INTEGER NOT NULL, "
     "start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, " MS(start_ms, start_ns)
     MS(end_ms, end_ns) ENERGY GRADE ENERGY_MJ ", "
-    "n_spans INTEGER NOT NULL, layout_id INTEGER, spans BLOB);"
-    "CREATE UNIQUE INDEX passes_of_run ON passes(run_id, pass_index)",
+    "n_spans INTEGER NOT NULL, "
+    "layout_id INTEGER NOT NULL REFERENCES layouts(id) ON DELETE CASCADE, spans BLOB NOT NULL);"
+    "CREATE INDEX passes_of_layout ON passes(layout_id)",
 
     "CREATE TABLE tokens(id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, "
     "pass_id INTEGER NOT NULL REFERENCES passes(id) ON DELETE CASCADE, "

@@ -13,22 +13,22 @@
  *          count × varint zigzag(layer − layer before, 0 at the start), count × varint component,
  *          count × varint operation.
  *
- * BLOB     u8 1, u8 columns (bit c: enum erg_value_column c is present), varint count, ticks,
- *          columns in bit order.
- *   ticks  class of a span: number of significant bits of its ticks (0 … 32). A section of count
- *          bytes: class − class of the reference, modulo 256. Then, as one string of bits, the
- *          ticks of each span without their leading 1.
- *   column 16-bit code − code of the reference, modulo 65536, in zigzag form. A section with the
- *          high bytes, a section with the low bytes.
+ * BLOB     u8 1, u8 columns (bit c: enum erg_value_column c is present), varint count, then one
+ *          string of bits, the lowest first, padded with zeros: the ticks of all spans, then each
+ *          column in bit order, its values as 16-bit codes (spans_code.h).
  *
- * Sections and value codes: spans_code.h. The *reference* of a span is the span with the same place
- * in the layer before it: layers resemble one another, so what is left is small. A span without
- * one (first layer, or the layer before was shorter) is coded against 0.
+ * The *reference* of a span is the span with the same place in the layer before it. Layers resemble
+ * one another, so a number is coded by what it differs from the average of those at its place:
  *
- * Nothing refers to another pass: each blob can be read, and lost, alone. A blob that was changed
- * is noticed when lengths no longer agree; whatever is returned stays within the layout's count.
+ *   no reference    6 bits n, the number of significant bits, then the number without its leading 1
+ *   else            z = zigzag(number − mean); z >> k ones, a zero, the low k bits of z (a Rice
+ *                   code), where k follows the mean deviation so far; or, when z >> k is above
+ *                   MOST_ONES, as many ones as that and one more, then the number in 32 bits
+ *
+ * Nothing refers to another pass: each blob can be read, and lost, alone. Damage is noticed when
+ * the bits no longer work out; whatever is returned stays within the layout's count.
  */
-enum { VERSION = 1, NO_REFERENCE = -1 };
+enum { VERSION = 1, NO_REFERENCE = -1, MOST_ONES = 23, LONGEST_MEMORY = 12 };
 
 /* Index of each span's reference. */
 static void find_references(const struct erg_span *spans, uint32_t count, int32_t *out)
@@ -80,87 +80,131 @@ int erg_spans_pack_layout(const struct erg_span *spans, uint32_t count, struct e
     return status;
 }
 
-/* What packing and unpacking need per span. */
-struct scratch {
-    int32_t *references;
-    uint16_t *codes;
-    unsigned char *high, *low;
+/* What is known of the numbers at a place, up to and including those of one layer. */
+struct place {
+    uint32_t mean, deviation, seen;
 };
 
-static int scratch_init(struct scratch *scratch, uint32_t count)
+/* A sequence of numbers, one per span, and what coding it needs. */
+struct sequence {
+    uint32_t count;
+    int32_t *references;
+    struct place *places;
+    uint32_t *numbers;
+    unsigned narrow; /* the first guess of a deviation is the number >> narrow */
+};
+
+/* Ticks vary by some tenths; codes, being logarithms, by a hundredth of their value. */
+enum { NARROW_TICKS = 3, NARROW_CODES = 7 };
+
+static int sequence_init(struct sequence *sequence, uint32_t count)
 {
-    unsigned char *block = erg_calloc((size_t)count + 1, 8);
+    size_t each = sizeof(struct place) + sizeof(int32_t) + sizeof(uint32_t);
+    unsigned char *block = erg_calloc((size_t)count + 1, each);
     if (!block)
         return ERG_NOMEM;
-    scratch->references = (int32_t *)(void *)block;
-    scratch->codes = (uint16_t *)(void *)(block + (size_t)4 * count);
-    scratch->high = block + (size_t)6 * count;
-    scratch->low = block + (size_t)7 * count;
+    sequence->count = count;
+    sequence->places = (struct place *)(void *)block;
+    sequence->references = (int32_t *)(void *)(block + count * sizeof(struct place));
+    sequence->numbers = (uint32_t *)sequence->references + count;
     return 0;
 }
 
-static void scratch_deinit(struct scratch *scratch)
+static void sequence_deinit(struct sequence *sequence)
 {
-    free(scratch->references);
+    free(sequence->places);
 }
 
-static void pack_ticks(const struct erg_pass_row *row, const struct scratch *scratch,
-                       ZSTD_CCtx *zstd, struct erg_buf *out)
+/* Rice parameter for numbers that deviate that much: about log2(2 ln 2 × deviation). */
+static unsigned rice_parameter(uint32_t deviation)
 {
-    for (uint32_t i = 0; i < row->n_spans; i++) {
-        int32_t reference = scratch->references[i];
-        unsigned expected = reference < 0 ? 0 : class_of(row->spans[reference].ticks);
-        scratch->high[i] = (unsigned char)(class_of(row->spans[i].ticks) - expected);
-    }
-    erg_put_section(out, zstd, scratch->high, row->n_spans);
-    struct erg_bits_out bits = {.out = out};
-    for (uint32_t i = 0; i < row->n_spans; i++) {
-        uint32_t ticks = row->spans[i].ticks;
-        unsigned size = class_of(ticks);
-        if (size > 1)
-            erg_put_bits(&bits, ticks ^ (UINT32_C(1) << (size - 1)), size - 1);
-    }
-    erg_end_bits(&bits);
+    uint64_t scaled = (uint64_t)deviation * 11 / 8;
+    unsigned bits = scaled ? 63u - (unsigned)__builtin_clzll(scaled) : 0;
+    return bits < 31 ? bits : 31;
 }
 
-static void pack_column(const float *values, uint32_t count, const struct scratch *scratch,
-                        ZSTD_CCtx *zstd, struct erg_buf *out)
+/* The place of span `i`, now that its number is known. */
+static void learn(const struct sequence *sequence, uint32_t i)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        int32_t reference = scratch->references[i];
-        scratch->codes[i] = erg_value_code(values[i]);
-        uint16_t expected = reference < 0 ? 0 : scratch->codes[reference];
-        uint32_t delta = erg_zigzag((int16_t)(scratch->codes[i] - expected));
-        scratch->high[i] = (unsigned char)(delta >> 8);
-        scratch->low[i] = (unsigned char)delta;
+    struct place *place = &sequence->places[i];
+    int64_t number = sequence->numbers[i];
+    if (sequence->references[i] < 0) {
+        *place = (struct place){(uint32_t)number, (uint32_t)number >> sequence->narrow, 1};
+        return;
     }
-    erg_put_section(out, zstd, scratch->high, count);
-    erg_put_section(out, zstd, scratch->low, count);
+    const struct place *before = &sequence->places[sequence->references[i]];
+    int64_t seen = before->seen < LONGEST_MEMORY ? before->seen + 1 : LONGEST_MEMORY;
+    int64_t difference = number - before->mean;
+    int64_t distance = difference < 0 ? -difference : difference;
+    place->mean = (uint32_t)(before->mean + difference / seen);
+    place->deviation = (uint32_t)(before->deviation + (distance - before->deviation) / seen);
+    place->seen = (uint32_t)seen;
+}
+
+static void pack_first(struct erg_bits_out *bits, uint32_t number)
+{
+    unsigned size = class_of(number);
+    erg_put_bits(bits, size, 6);
+    if (size > 1)
+        erg_put_bits(bits, number ^ (UINT32_C(1) << (size - 1)), size - 1);
+}
+
+static void pack_next(struct erg_bits_out *bits, uint32_t number, const struct place *before)
+{
+    int64_t difference = (int64_t)number - before->mean;
+    uint64_t z = ((uint64_t)difference << 1) ^ (difference < 0 ? UINT64_MAX : 0);
+    unsigned k = rice_parameter(before->deviation);
+    if (z >> k > MOST_ONES) {
+        erg_put_bits(bits, (UINT32_C(1) << (MOST_ONES + 1)) - 1, MOST_ONES + 1);
+        erg_put_bits(bits, number, 32);
+        return;
+    }
+    unsigned ones = (unsigned)(z >> k);
+    erg_put_bits(bits, (UINT32_C(1) << ones) - 1, ones + 1);
+    erg_put_bits(bits, (uint32_t)(z & ((UINT64_C(1) << k) - 1)), k);
+}
+
+static void pack_sequence(struct erg_bits_out *bits, const struct sequence *sequence)
+{
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        int32_t reference = sequence->references[i];
+        if (reference < 0)
+            pack_first(bits, sequence->numbers[i]);
+        else
+            pack_next(bits, sequence->numbers[i], &sequence->places[reference]);
+        learn(sequence, i);
+    }
 }
 
 int erg_spans_pack(const struct erg_pass_row *row, struct erg_buf *out)
 {
     if (row->n_spans > ERG_MAX_SPANS_PER_PASS)
         return ERG_LIMIT;
-    struct scratch scratch;
-    ZSTD_CCtx *zstd = ZSTD_createCCtx();
-    if (!zstd || scratch_init(&scratch, row->n_spans)) {
-        ZSTD_freeCCtx(zstd);
+    struct sequence sequence;
+    if (sequence_init(&sequence, row->n_spans))
         return ERG_NOMEM;
-    }
-    find_references(row->spans, row->n_spans, scratch.references);
+    find_references(row->spans, row->n_spans, sequence.references);
     unsigned columns = 0;
     for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
         columns |= row->values[c] ? 1u << c : 0;
     erg_buf_putc(out, VERSION);
     erg_buf_putc(out, (char)columns);
     erg_put_varint(out, row->n_spans);
-    pack_ticks(row, &scratch, zstd, out);
-    for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
-        if (row->values[c])
-            pack_column(row->values[c], row->n_spans, &scratch, zstd, out);
-    scratch_deinit(&scratch);
-    ZSTD_freeCCtx(zstd);
+    struct erg_bits_out bits = {.out = out};
+    sequence.narrow = NARROW_TICKS;
+    for (uint32_t i = 0; i < row->n_spans; i++)
+        sequence.numbers[i] = row->spans[i].ticks;
+    pack_sequence(&bits, &sequence);
+    sequence.narrow = NARROW_CODES;
+    for (int c = 0; c < ERG_VALUE_COLUMNS; c++) {
+        if (!row->values[c])
+            continue;
+        for (uint32_t i = 0; i < row->n_spans; i++)
+            sequence.numbers[i] = erg_value_code(row->values[c][i]);
+        pack_sequence(&bits, &sequence);
+    }
+    erg_end_bits(&bits);
+    sequence_deinit(&sequence);
     return erg_buf_status(out);
 }
 
@@ -222,39 +266,56 @@ static int unpack_layout(const void *layout, size_t len, struct erg_span **out_s
     return 0;
 }
 
-static void unpack_ticks(struct erg_bytes_in *in, struct erg_span *spans, uint32_t count,
-                         const struct scratch *scratch)
+static uint32_t unpack_first(struct erg_bits_in *bits)
 {
-    erg_take_section(in, scratch->high, count);
-    for (uint32_t i = 0; i < count && !in->bad; i++) {
-        int32_t reference = scratch->references[i];
-        if (reference >= 0)
-            scratch->high[i] = (unsigned char)(scratch->high[i] + scratch->high[reference]);
-        in->bad |= scratch->high[i] > 32;
+    unsigned size = erg_take_bits(bits, 6);
+    if (size > 32) {
+        bits->in->bad = true;
+        return 0;
     }
-    struct erg_bits_in bits = {.in = in};
-    for (uint32_t i = 0; i < count && !in->bad; i++) {
-        unsigned size = scratch->high[i];
-        spans[i].ticks = size;
-        if (size > 1)
-            spans[i].ticks = erg_take_bits(&bits, size - 1) | UINT32_C(1) << (size - 1);
-    }
-    in->bad |= bits.held != 0;
+    return size < 2 ? size : erg_take_bits(bits, size - 1) | UINT32_C(1) << (size - 1);
 }
 
-static void unpack_column(struct erg_bytes_in *in, float *values, uint32_t count,
-                          const struct scratch *scratch)
+static uint32_t unpack_next(struct erg_bits_in *bits, const struct place *before)
 {
-    erg_take_section(in, scratch->high, count);
-    if (!in->bad)
-        erg_take_section(in, scratch->low, count);
-    for (uint32_t i = 0; i < count && !in->bad; i++) {
-        int32_t reference = scratch->references[i];
-        int32_t delta = erg_unzigzag((uint32_t)scratch->high[i] << 8 | scratch->low[i]);
-        uint16_t expected = reference < 0 ? 0 : scratch->codes[reference];
-        scratch->codes[i] = (uint16_t)(expected + delta);
-        values[i] = erg_value_of_code(scratch->codes[i]);
+    unsigned k = rice_parameter(before->deviation), ones = 0;
+    while (ones <= MOST_ONES && erg_take_bits(bits, 1))
+        ones++;
+    if (ones > MOST_ONES)
+        return erg_take_bits(bits, 32);
+    uint64_t z = (uint64_t)ones << k | erg_take_bits(bits, k);
+    int64_t difference = (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
+    int64_t number = before->mean + difference;
+    if (number < 0 || number > UINT32_MAX) {
+        bits->in->bad = true;
+        return 0;
     }
+    return (uint32_t)number;
+}
+
+static void unpack_sequence(struct erg_bits_in *bits, const struct sequence *sequence)
+{
+    for (uint32_t i = 0; i < sequence->count && !bits->in->bad; i++) {
+        int32_t reference = sequence->references[i];
+        sequence->numbers[i] =
+            reference < 0 ? unpack_first(bits) : unpack_next(bits, &sequence->places[reference]);
+        learn(sequence, i);
+    }
+}
+
+static int unpack_column(struct erg_bits_in *bits, const struct sequence *sequence,
+                         float **out_values)
+{
+    float *values = erg_calloc((size_t)sequence->count + 1, sizeof(*values));
+    if (!values)
+        return ERG_NOMEM;
+    *out_values = values;
+    unpack_sequence(bits, sequence);
+    for (uint32_t i = 0; i < sequence->count && !bits->in->bad; i++) {
+        bits->in->bad |= sequence->numbers[i] > UINT16_MAX;
+        values[i] = erg_value_of_code((uint16_t)sequence->numbers[i]);
+    }
+    return 0;
 }
 
 /* Ticks and columns of a blob into `spans` and `values`, which the caller frees. */
@@ -266,23 +327,21 @@ static int unpack_blob(const void *blob, size_t len, struct erg_span *spans, uin
     unsigned columns = in.bad || in.at == in.end ? 0x100 : *in.at++;
     if (columns >= 1u << ERG_VALUE_COLUMNS || erg_take_varint(&in) != count || in.bad)
         return ERG_CORRUPT;
-    struct scratch scratch;
-    if (scratch_init(&scratch, count))
+    struct sequence sequence;
+    if (sequence_init(&sequence, count))
         return ERG_NOMEM;
-    find_references(spans, count, scratch.references);
-    unpack_ticks(&in, spans, count, &scratch);
+    find_references(spans, count, sequence.references);
+    struct erg_bits_in bits = {.in = &in};
+    sequence.narrow = NARROW_TICKS;
+    unpack_sequence(&bits, &sequence);
+    for (uint32_t i = 0; i < count; i++)
+        spans[i].ticks = sequence.numbers[i];
+    sequence.narrow = NARROW_CODES;
     int status = 0;
-    for (int c = 0; c < ERG_VALUE_COLUMNS && !in.bad && status == 0; c++) {
-        if (!(columns & 1u << c))
-            continue;
-        values[c] = erg_calloc((size_t)count + 1, sizeof(float));
-        if (values[c])
-            unpack_column(&in, values[c], count, &scratch);
-        else
-            status = ERG_NOMEM;
-    }
-    scratch_deinit(&scratch);
-    if (status == 0 && (in.bad || in.at != in.end))
+    for (int c = 0; c < ERG_VALUE_COLUMNS && !in.bad && status == 0; c++)
+        status = columns & 1u << c ? unpack_column(&bits, &sequence, &values[c]) : 0;
+    sequence_deinit(&sequence);
+    if (status == 0 && (in.bad || in.at != in.end || bits.held != 0))
         status = ERG_CORRUPT;
     return status;
 }

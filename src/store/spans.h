@@ -8,9 +8,9 @@
 
 /*
  * Packing of a pass's spans. What is the same in every pass of a run, the sequence of (layer,
- * component, operation), is a *layout*, stored once; the blob of a pass holds the times (ticks of
- * 100 ns as variable-length integers) and the optional columns (16-bit logarithmic codes, relative
- * error ≤ 5e-4), compressed with zstd. The formats are described in spans.c.
+ * component, operation), is a *layout*, stored once (zstd); the blob of a pass holds the times
+ * (ticks of 100 ns) and the optional columns (16-bit logarithmic codes) in as few bits as they
+ * vary. The formats are described in spans.c.
  */
 
 /* Layout of `count` spans → bytes (ticks are not looked at). */
@@ -28,8 +28,10 @@ int erg_spans_unpack(const void *layout, size_t layout_len, const void *blob, si
                      float *out_values[ERG_VALUE_COLUMNS], struct erg_err *err);
 
 /*
- * A value in stored precision: what packing and unpacking make of it. Live values go through this,
- * so that they equal what an import or a later reading shows.
+ * A value in stored precision: what packing and unpacking make of it, with a relative error of at
+ * most 5e-4 between 1e-12 and 2.6e16. Below that it is 0, above it and for infinity 2.7e16; what is
+ * negative or NaN is NaN. Live values go through this, so that they equal what an import or a later
+ * reading shows.
  */
 float erg_spans_round_value(float value);
 

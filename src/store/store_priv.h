@@ -17,6 +17,14 @@ struct erg_store {
 enum { ERG_STORE_BUSY_MS = 10000 };
 
 /*
+ * Condition and order for the passes of run ?1, for which there is no index (schema.c). Their ids
+ * rise in order of time, because one thread inserts them.
+ */
+#define ERG_PASSES_OF_RUN                                                                          \
+    "passes.id IN (SELECT p.id FROM layouts l JOIN passes p ON p.layout_id = l.id "                \
+    "WHERE l.run_id = ?1) ORDER BY passes.id"
+
+/*
  * Whether a store must be opened as immutable: nobody could write beside it, and SQLite cannot keep
  * its own files next to it. `wal_usable`: there is a WAL and it can be opened.
  */

@@ -287,7 +287,7 @@ static void announce_name(struct erg_writer *writer, uint16_t id)
 
 static bool same_layout(const struct known_layout *layout, const struct erg_pass_row *row)
 {
-    if (layout->count != row->n_spans)
+    if (!layout->spans || layout->count != row->n_spans)
         return false;
     for (uint32_t i = 0; i < layout->count; i++) {
         const struct erg_span *a = &layout->spans[i], *b = &row->spans[i];
@@ -346,7 +346,7 @@ void erg_writer_pass(struct erg_writer *writer, const struct erg_pass_row *row)
     struct erg_buf blob;
     erg_buf_init(&blob);
     int status = 0;
-    if (row->n_spans > 0 && !has_failed(writer)) {
+    if (!has_failed(writer)) {
         status = erg_spans_pack(row, &blob);
         if (status)
             set_failed(writer, status, "cannot pack the spans of a pass");
@@ -363,8 +363,7 @@ void erg_writer_pass(struct erg_writer *writer, const struct erg_pass_row *row)
         message->slot = writer->layout_last;
         message->blob = tail;
         message->blob_len = blob.len;
-        if (blob.len)
-            memcpy(tail, blob.data, blob.len);
+        memcpy(tail, blob.data, blob.len);
         enqueue(writer, message);
     }
     erg_buf_deinit(&blob);

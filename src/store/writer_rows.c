@@ -71,7 +71,9 @@ int erg_inserter_init(struct erg_inserter *inserter, struct erg_store *store, co
         {&inserter->insert_name, "INSERT OR IGNORE INTO names(name) VALUES(?)"},
         {&inserter->find_name, "SELECT id FROM names WHERE name = ?"},
         {&inserter->insert_token, insert_token},
-        {&inserter->find_pass, "SELECT id FROM passes WHERE run_id = ? AND pass_index = ?"},
+        {&inserter->find_pass,
+         "SELECT passes.id FROM layouts JOIN passes ON layout_id = layouts.id "
+         "WHERE layouts.run_id = ? AND pass_index = ?"},
         {&inserter->insert_sample, insert_sample},
         {&inserter->insert_host, insert_host},
     };
@@ -250,10 +252,8 @@ static int write_pass(struct erg_inserter *inserter, const struct erg_message *m
     erg_bind_energy(&bind, &row->energy);
     erg_bind_int(&bind, row->grade);
     erg_bind_int(&bind, row->n_spans);
-    if (row->n_spans > 0) {
-        erg_bind_int(&bind, inserter->layouts[message->slot]);
-        erg_bind_blob(&bind, message->blob, message->blob_len);
-    }
+    erg_bind_int(&bind, inserter->layouts[message->slot]);
+    erg_bind_blob(&bind, message->blob, message->blob_len);
     int status = erg_sql_run(inserter->insert_pass, "cannot insert a pass", err);
     inserter->last_pass = row->index;
     inserter->last_pass_id = sqlite3_last_insert_rowid(inserter->store->db);
@@ -390,17 +390,17 @@ static int64_t energy_bytes(const struct erg_energy *energy)
 
 int64_t erg_message_stored_bytes(const struct erg_message *message, size_t run_id_len)
 {
-    enum { CELL = 10, ID = 3 }; /* place in the page, lengths, row id; a row id as a value */
+    enum { CELL = 8, ID = 3 }; /* place in the page, lengths, row id; a row id as a value */
     int64_t run = (int64_t)run_id_len + 1, entry = run + ID + CELL;
     const struct erg_pass_row *pass = &message->row.pass;
     const struct erg_token_row *token = &message->row.token;
     const struct erg_section_row *section = &message->row.section;
     switch (message->kind) {
     case ERG_MESSAGE_PASS:
-        return CELL + run + 2 * int_bytes(pass->index) + 1 + int_bytes(pass->position) +
+        return CELL + run + int_bytes(pass->index) + 1 + int_bytes(pass->position) +
                int_bytes(pass->n_tokens) + int_bytes(pass->flags) + int_bytes(pass->t0_ns) +
                int_bytes(pass->t1_ns) + energy_bytes(&pass->energy) + 2 + int_bytes(pass->n_spans) +
-               ID + (int64_t)message->blob_len + 2 + entry;
+               ID + (int64_t)message->blob_len + 2 + 2 * ID + CELL;
     case ERG_MESSAGE_TOKEN:
         return CELL + run + ID + int_bytes(token->index) + int_bytes(token->position) +
                int_bytes(token->id) + (int64_t)token->text_len + 1 + 1 + int_bytes(token->t0_ns) +
