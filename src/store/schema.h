@@ -18,7 +18,7 @@ extern const size_t erg_migration_count;
 
 enum {
     ERG_STORE_APPLICATION_ID = 0x4572674e, /* "ErgN": PRAGMA application_id */
-    ERG_STORE_PAGE_BYTES = 16384,          /* a pass of a few kB wastes little of a page */
+    ERG_STORE_PAGE_BYTES = 32768,          /* so that passes of a few kB waste little of a page */
 };
 
 /*

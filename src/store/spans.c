@@ -25,6 +25,10 @@
  *                   code), where k follows the mean deviation so far; or, when z >> k is above
  *                   MOST_ONES, as many ones as that and one more, then the number in 32 bits
  *
+ * The statistics of a tensor move together, so a column is coded as the difference (sparsity: as
+ * the sum, being the smaller the larger the values are) of its code and that of another column of
+ * the same span, where that is present: see `company`. All modulo 65536.
+ *
  * Nothing refers to another pass: each blob can be read, and lost, alone. Damage is noticed when
  * the bits no longer work out; whatever is returned stays within the layout's count.
  */
@@ -91,15 +95,41 @@ struct sequence {
     int32_t *references;
     struct place *places;
     uint32_t *numbers;
+    uint16_t *codes; /* count of each column */
     unsigned narrow; /* the first guess of a deviation is the number >> narrow */
 };
 
 /* Ticks vary by some tenths; codes, being logarithms, by a hundredth of their value. */
 enum { NARROW_TICKS = 3, NARROW_CODES = 7 };
 
+/* The column a column is coded against: sign × code of `with` + shift is taken off. */
+struct company {
+    int with, sign;
+    uint16_t shift;
+};
+
+static const struct company companies[ERG_VALUE_COLUMNS] = {
+    [ERG_VALUE_FLOPS] = {-1, 0, 0},
+    [ERG_VALUE_BYTES] = {-1, 0, 0},
+    [ERG_VALUE_MEAN] = {-1, 0, 0},
+    [ERG_VALUE_STD] = {ERG_VALUE_MEAN, 1, 0x8000},
+    [ERG_VALUE_MAX] = {ERG_VALUE_STD, 1, 0x8000},
+    [ERG_VALUE_SPARSITY] = {ERG_VALUE_MEAN, -1, 0},
+};
+
+/* What is to be taken off the code of column `c` at span `i`. */
+static uint16_t accompanied(int c, uint16_t *const codes[ERG_VALUE_COLUMNS], uint32_t i)
+{
+    const struct company *company = &companies[c];
+    if (company->with < 0 || !codes[company->with])
+        return 0;
+    return (uint16_t)(company->sign * codes[company->with][i] - company->shift);
+}
+
 static int sequence_init(struct sequence *sequence, uint32_t count)
 {
-    size_t each = sizeof(struct place) + sizeof(int32_t) + sizeof(uint32_t);
+    size_t each = sizeof(struct place) + sizeof(int32_t) + sizeof(uint32_t) +
+                  ERG_VALUE_COLUMNS * sizeof(uint16_t);
     unsigned char *block = erg_calloc((size_t)count + 1, each);
     if (!block)
         return ERG_NOMEM;
@@ -107,6 +137,7 @@ static int sequence_init(struct sequence *sequence, uint32_t count)
     sequence->places = (struct place *)(void *)block;
     sequence->references = (int32_t *)(void *)(block + count * sizeof(struct place));
     sequence->numbers = (uint32_t *)sequence->references + count;
+    sequence->codes = (uint16_t *)(void *)(sequence->numbers + count);
     return 0;
 }
 
@@ -196,11 +227,15 @@ int erg_spans_pack(const struct erg_pass_row *row, struct erg_buf *out)
         sequence.numbers[i] = row->spans[i].ticks;
     pack_sequence(&bits, &sequence);
     sequence.narrow = NARROW_CODES;
+    uint16_t *codes[ERG_VALUE_COLUMNS] = {NULL};
     for (int c = 0; c < ERG_VALUE_COLUMNS; c++) {
         if (!row->values[c])
             continue;
-        for (uint32_t i = 0; i < row->n_spans; i++)
-            sequence.numbers[i] = erg_value_code(row->values[c][i]);
+        codes[c] = sequence.codes + (size_t)c * row->n_spans;
+        for (uint32_t i = 0; i < row->n_spans; i++) {
+            codes[c][i] = erg_value_code(row->values[c][i]);
+            sequence.numbers[i] = (uint16_t)(codes[c][i] - accompanied(c, codes, i));
+        }
         pack_sequence(&bits, &sequence);
     }
     erg_end_bits(&bits);
@@ -303,17 +338,19 @@ static void unpack_sequence(struct erg_bits_in *bits, const struct sequence *seq
     }
 }
 
-static int unpack_column(struct erg_bits_in *bits, const struct sequence *sequence,
-                         float **out_values)
+static int unpack_column(struct erg_bits_in *bits, const struct sequence *sequence, int c,
+                         uint16_t *codes[ERG_VALUE_COLUMNS], float **out_values)
 {
     float *values = erg_calloc((size_t)sequence->count + 1, sizeof(*values));
     if (!values)
         return ERG_NOMEM;
     *out_values = values;
+    codes[c] = sequence->codes + (size_t)c * sequence->count;
     unpack_sequence(bits, sequence);
     for (uint32_t i = 0; i < sequence->count && !bits->in->bad; i++) {
         bits->in->bad |= sequence->numbers[i] > UINT16_MAX;
-        values[i] = erg_value_of_code((uint16_t)sequence->numbers[i]);
+        codes[c][i] = (uint16_t)(sequence->numbers[i] + accompanied(c, codes, i));
+        values[i] = erg_value_of_code(codes[c][i]);
     }
     return 0;
 }
@@ -337,9 +374,12 @@ static int unpack_blob(const void *blob, size_t len, struct erg_span *spans, uin
     for (uint32_t i = 0; i < count; i++)
         spans[i].ticks = sequence.numbers[i];
     sequence.narrow = NARROW_CODES;
+    uint16_t *codes[ERG_VALUE_COLUMNS] = {NULL};
     int status = 0;
-    for (int c = 0; c < ERG_VALUE_COLUMNS && !in.bad && status == 0; c++)
-        status = columns & 1u << c ? unpack_column(&bits, &sequence, &values[c]) : 0;
+    for (int c = 0; c < ERG_VALUE_COLUMNS && !in.bad && status == 0; c++) {
+        if (columns & 1u << c)
+            status = unpack_column(&bits, &sequence, c, codes, &values[c]);
+    }
     sequence_deinit(&sequence);
     if (status == 0 && (in.bad || in.at != in.end || bits.held != 0))
         status = ERG_CORRUPT;

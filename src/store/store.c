@@ -213,7 +213,7 @@ static int open_to_write(struct erg_store *store, const char *path, int *out_rec
         status = switch_to_wal(db, err);
     if (status == 0)
         status = erg_sql_exec(db,
-                              "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=256; "
+                              "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=128; "
                               "PRAGMA journal_size_limit=8388608",
                               err);
     if (status == 0)
