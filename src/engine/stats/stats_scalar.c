@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/stats/kernels.h"
+
+ERG_STATS_TABLE(scalar);
