@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/commands.h"
+
+#include "base/num.h"
+#include "cli/listing.h"
+#include "power/power.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct options {
+    const char *engine;
+};
+
+static const struct erg_option options[] = {
+    {.kind = ERG_OPT_STRING,
+     .name = "engine",
+     .value = "PATH",
+     .help = "the engine program [ergon-llama beside this one]",
+     .offset = offsetof(struct options, engine)},
+    {.kind = ERG_OPT_HEADING},
+};
+
+/* Findings, as JSON or as text, one after the other. */
+struct findings {
+    struct erg_cli *cli;
+    struct erg_jsonw w;
+    struct erg_buf json;
+    struct erg_buf text;
+    bool power_ready;
+    bool negative; /* something that is needed does not work */
+};
+
+static void line(struct findings *f, const char *state, const char *name, const char *what,
+                 const char *remedy)
+{
+    bool good = strcmp(state, "ready") == 0;
+    const struct erg_term *term = &f->cli->term;
+    erg_buf_printf(&f->text, "  %s%-8s%s%-12s%s\n", good ? "" : erg_term_dim(term), state,
+                   erg_term_reset(term), name, what);
+    if (remedy && *remedy)
+        erg_buf_printf(&f->text, "  %8s%12s→ %s\n", "", "", remedy);
+}
+
+static void finding(struct findings *f, const char *state, const char *what, const char *remedy)
+{
+    erg_jsonw_kstr(&f->w, "state", state);
+    erg_jsonw_kstr(&f->w, "reason", what);
+    erg_jsonw_kstr(&f->w, "remedy", remedy && *remedy ? remedy : NULL);
+}
+
+static void check_power(struct findings *f, const struct erg_root *root)
+{
+    struct erg_power_probe probe;
+    erg_jsonw_key(&f->w, "power");
+    erg_jsonw_arr_begin(&f->w);
+    erg_buf_puts(&f->text, "Power sources\n");
+    for (size_t i = 0; erg_power_probe(i, root, &probe); i++) {
+        const char *state = erg_power_state_name(probe.state);
+        erg_jsonw_obj_begin(&f->w);
+        erg_jsonw_kstr(&f->w, "name", probe.name);
+        erg_jsonw_kstr(&f->w, "summary", probe.summary);
+        finding(f, state, probe.reason, probe.remedy);
+        erg_jsonw_obj_end(&f->w);
+        line(f, state, probe.name, probe.reason[0] ? probe.reason : probe.summary, probe.remedy);
+        f->power_ready |= probe.state == ERG_POWER_READY;
+    }
+    erg_jsonw_arr_end(&f->w);
+    if (!f->power_ready)
+        erg_buf_puts(&f->text, "  Without one, times are measured and energies are not.\n");
+    f->negative |= !f->power_ready;
+}
+
+static void check_engine(struct findings *f)
+{
+    const struct options *o = f->cli->options;
+    char path[ERG_MAX_PATH_BYTES + 16], what[ERG_MAX_PATH_BYTES + 128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s%s", o->engine ? o->engine : f->cli->program_dir,
+             o->engine ? "" : "/ergon-llama");
+    bool there = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    bool good = there && access(path, X_OK) == 0;
+    const char *state = good ? "ready" : there ? "denied" : "absent";
+    const char *remedy = good    ? ""
+                         : there ? "make the file executable"
+                                 : "build it, or name one with --engine";
+    snprintf(what, sizeof what, "%s%s", path,
+             good    ? ""
+             : there ? " is no program"
+                     : " does not exist");
+    erg_jsonw_key(&f->w, "engine");
+    erg_jsonw_obj_begin(&f->w);
+    erg_jsonw_kstr(&f->w, "path", path);
+    finding(f, state, what, remedy);
+    erg_jsonw_obj_end(&f->w);
+    erg_buf_puts(&f->text, "\nEngine\n");
+    line(f, state, "ergon-llama", what, remedy);
+    f->negative |= !good;
+}
+
+static void describe_health(const struct erg_store_health *health, char *out, size_t out_bytes)
+{
+    char size[32], room[32];
+    erg_format_bytes((uint64_t)health->file_bytes, size, sizeof size);
+    erg_format_bytes((uint64_t)health->free_bytes, room, sizeof room);
+    if (health->integrity_ok)
+        snprintf(out, out_bytes, "%lld run%s, %s, %s free", (long long)health->runs,
+                 health->runs == 1 ? "" : "s", size, room);
+    else
+        snprintf(out, out_bytes, "damaged: %s", health->integrity);
+}
+
+static void put_health(struct findings *f, const struct erg_store_health *health)
+{
+    erg_jsonw_kint(&f->w, "schema_version", health->schema_version);
+    erg_jsonw_kint(&f->w, "runs", health->runs);
+    erg_jsonw_kint(&f->w, "file_bytes", health->file_bytes);
+    erg_jsonw_kint(&f->w, "free_bytes", health->free_bytes);
+    erg_jsonw_kstr(&f->w, "integrity", health->integrity);
+}
+
+static void check_store(struct findings *f)
+{
+    char path[ERG_MAX_PATH_BYTES] = "", what[512];
+    struct erg_store *store = NULL;
+    struct erg_store_health health;
+    struct erg_err err = {0};
+    const char *state = "ready", *remedy = "";
+    int rc = erg_cli_store_path(f->cli, path, sizeof path, &err);
+    erg_jsonw_key(&f->w, "store");
+    erg_jsonw_obj_begin(&f->w);
+    erg_jsonw_kstr(&f->w, "path", path);
+    if (!rc)
+        rc = erg_store_open(&store, path, ERG_STORE_READ, NULL, &err);
+    if (!rc)
+        rc = erg_store_health(store, &health, &err);
+    if (!rc) {
+        describe_health(&health, what, sizeof what);
+        put_health(f, &health);
+        state = health.integrity_ok ? "ready" : "broken";
+        remedy = health.integrity_ok ? "" : "move the file away; what can be read can be exported";
+    } else {
+        bool fresh = rc == ERG_NOT_FOUND && *path;
+        snprintf(what, sizeof what, "%s", fresh ? "none yet: the first run makes it" : err.text);
+        state = fresh ? "ready" : rc == ERG_DENIED ? "denied" : "broken";
+    }
+    erg_store_close(store);
+    finding(f, state, what, remedy);
+    erg_jsonw_obj_end(&f->w);
+    erg_buf_printf(&f->text, "\nStore %s\n", path);
+    line(f, state, "", what, remedy);
+    f->negative |= strcmp(state, "ready") != 0;
+}
+
+static void check_models(struct findings *f)
+{
+    struct erg_model_dirs dirs;
+    struct erg_model_list list;
+    struct erg_err err = {0};
+    erg_jsonw_key(&f->w, "models");
+    erg_jsonw_arr_begin(&f->w);
+    erg_buf_puts(&f->text, "\nModels folders\n");
+    int rc = erg_cli_model_dirs(f->cli, &dirs, &err);
+    for (size_t i = 0; !rc && i < dirs.count; i++) {
+        struct erg_model_dirs one = {.count = 1};
+        struct stat st;
+        char what[ERG_MAX_PATH_BYTES + 64];
+        memcpy(one.path[0], dirs.path[i], sizeof one.path[0]);
+        bool there = stat(dirs.path[i], &st) == 0 && S_ISDIR(st.st_mode);
+        size_t count = 0;
+        if (erg_model_discover(&one, &list, NULL) == 0) {
+            count = list.count;
+            erg_model_list_deinit(&list);
+        }
+        snprintf(what, sizeof what, "%s: %zu model%s", dirs.path[i], count, count == 1 ? "" : "s");
+        line(f, there ? "ready" : "absent", "", there ? what : dirs.path[i], NULL);
+        erg_jsonw_obj_begin(&f->w);
+        erg_jsonw_kstr(&f->w, "path", dirs.path[i]);
+        erg_jsonw_kstr(&f->w, "state", there ? "ready" : "absent");
+        erg_jsonw_kint(&f->w, "models", (int64_t)count);
+        erg_jsonw_obj_end(&f->w);
+    }
+    if (rc)
+        line(f, "broken", "", err.text, NULL);
+    erg_jsonw_arr_end(&f->w);
+}
+
+static int run(struct erg_cli *cli)
+{
+    struct findings f = {.cli = cli};
+    struct erg_root root;
+    struct erg_err err = {0};
+    if (erg_cli_root(cli, &root, &err))
+        return erg_cli_fail(cli, &err);
+    erg_jsonw_init(&f.w, &f.json);
+    f.w.pretty = true;
+    erg_jsonw_obj_begin(&f.w);
+    check_power(&f, &root);
+    check_engine(&f);
+    check_store(&f);
+    check_models(&f);
+    erg_jsonw_kbool(&f.w, "ready", !f.negative);
+    erg_jsonw_obj_end(&f.w);
+    erg_buf_putc(&f.json, '\n');
+    int status = erg_cli_put(cli, cli->globals.json ? &f.json : &f.text);
+    erg_buf_deinit(&f.json);
+    erg_buf_deinit(&f.text);
+    return status ? status : f.negative ? ERG_EXIT_NEGATIVE : ERG_EXIT_OK;
+}
+
+const struct erg_command erg_cmd_doctor = {
+    .name = "doctor",
+    .summary = "what of this machine can be used, and what to do about the rest",
+    .usage = "[options]",
+    .description =
+        "Look at every power source, the engine, the store and the models folders; say\n"
+        "what works, why the rest does not, and what to do about it. Exit status 1 when\n"
+        "something needed is missing.",
+    .options = options,
+    .options_bytes = sizeof(struct options),
+    .run = run,
+};

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/rows.h"
+
+#include "base/mem.h"
+#include "stream/taxonomy.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ROWS = 1 << 23 };
+
+void erg_row_init(struct erg_row *row)
+{
+    *row = (struct erg_row){
+        .layer = ERG_NO_NUMBER,
+        .index = ERG_NO_NUMBER,
+        .position = ERG_NO_NUMBER,
+        .duration_ns = ERG_NO_NUMBER,
+        .count = ERG_NO_NUMBER,
+        .mean = NAN,
+        .std = NAN,
+        .max = NAN,
+        .sparsity = NAN,
+    };
+}
+
+int erg_rows_add(struct erg_rows *rows, const struct erg_row *row)
+{
+    void *items = rows->items;
+    int rc = erg_grow(&items, &rows->capacity, rows->count + 1, sizeof *rows->items, MAX_ROWS);
+    rows->items = items;
+    if (!rc)
+        rows->items[rows->count++] = *row;
+    return rc;
+}
+
+const char *erg_rows_keep(struct erg_rows *rows, const char *text, size_t len)
+{
+    void *texts = rows->texts;
+    int rc = erg_grow(&texts, &rows->text_capacity, rows->text_count + 1, sizeof(char *), MAX_ROWS);
+    rows->texts = texts;
+    char *copy = rc ? NULL : erg_strndup(text, len);
+    if (copy)
+        rows->texts[rows->text_count++] = copy;
+    return copy;
+}
+
+void erg_rows_deinit(struct erg_rows *rows)
+{
+    for (size_t i = 0; i < rows->text_count; i++)
+        free(rows->texts[i]);
+    free(rows->texts);
+    free(rows->items);
+    *rows = (struct erg_rows){0};
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static struct erg_row *find_row(struct erg_rows *rows, const struct erg_row *key)
+{
+    for (size_t i = rows->count; i > 0; i--) {
+        struct erg_row *row = &rows->items[i - 1];
+        if (row->layer == key->layer && same_text(row->phase, key->phase) &&
+            same_text(row->name, key->name) && same_text(row->operation, key->operation))
+            return row;
+    }
+    return NULL;
+}
+
+/* Average of two averages over `a` and `b` things; NaN counts for nothing. */
+static double merge_mean(double x, int64_t a, double y, int64_t b)
+{
+    if (isnan(x))
+        return y;
+    return isnan(y) ? x : (x * (double)a + y * (double)b) / (double)(a + b);
+}
+
+static void merge(struct erg_row *sum, const struct erg_rollup_row *part)
+{
+    sum->mean = merge_mean(sum->mean, sum->count, part->mean, part->count);
+    sum->std = merge_mean(sum->std, sum->count, part->std, part->count);
+    sum->sparsity = merge_mean(sum->sparsity, sum->count, part->sparsity, part->count);
+    sum->max = fmax(sum->max, part->max);
+    sum->duration_ns += part->duration_ns;
+    sum->count += part->count;
+    sum->flops += part->flops;
+    sum->bytes += part->bytes;
+    erg_energy_add(&sum->energy, &part->energy);
+}
+
+static const char *name_of(erg_names names, void *user, uint16_t id)
+{
+    const char *name = id ? names(user, id) : "unattributed";
+    return name ? name : "?";
+}
+
+static int add_part(struct erg_rows *rows, const struct erg_rollup_row *part, unsigned keys,
+                    erg_names names, void *user)
+{
+    struct erg_row row;
+    erg_row_init(&row);
+    row.duration_ns = 0;
+    row.count = 0;
+    if (keys & ERG_BY_PHASE)
+        row.phase = erg_phase_name(part->phase);
+    if (keys & ERG_BY_LAYER)
+        row.layer = part->layer;
+    if (keys & ERG_BY_COMPONENT)
+        row.name = name_of(names, user, part->component);
+    if (keys & ERG_BY_OPERATION)
+        row.operation = part->operation ? name_of(names, user, part->operation) : "";
+    struct erg_row *sum = find_row(rows, &row);
+    if (!sum) {
+        int rc = erg_rows_add(rows, &row);
+        if (rc)
+            return rc;
+        sum = &rows->items[rows->count - 1];
+    }
+    merge(sum, part);
+    return 0;
+}
+
+int erg_rows_from_rollup(struct erg_rows *rows, struct erg_rollup *rollup, unsigned keys,
+                         uint32_t phase, erg_names names, void *user)
+{
+    size_t count;
+    const struct erg_rollup_row *parts = erg_rollup_rows(rollup, &count);
+    int rc = 0;
+    for (size_t i = 0; i < count && !rc; i++) {
+        if (phase == ERG_PHASES || parts[i].phase == phase)
+            rc = add_part(rows, &parts[i], keys, names, user);
+    }
+    for (size_t i = 0; i < rows->count; i++)
+        rows->items[i].name_len = rows->items[i].name ? strlen(rows->items[i].name) : 0;
+    return rc;
+}
+
+double erg_row_value(const struct erg_row *row, enum erg_metric metric)
+{
+    bool timed = row->duration_ns != ERG_NO_NUMBER;
+    bool known = erg_energy_known(&row->energy);
+    double nj = (double)erg_energy_total_nj(&row->energy);
+    switch (metric) {
+    case ERG_METRIC_ENERGY:
+        return known ? nj / 1e6 : NAN;
+    case ERG_METRIC_TIME:
+        return timed ? (double)row->duration_ns / 1e6 : NAN;
+    case ERG_METRIC_POWER:
+        return known && timed && row->duration_ns ? nj / (double)row->duration_ns * 1e3 : NAN;
+    case ERG_METRIC_COUNT:
+        return row->count == ERG_NO_NUMBER ? NAN : (double)row->count;
+    case ERG_METRIC_FLOPS:
+        return row->flops > 0 ? row->flops : NAN;
+    case ERG_METRIC_BYTES:
+        return row->bytes > 0 ? row->bytes : NAN;
+    case ERG_METRIC_MEAN:
+        return row->mean;
+    case ERG_METRIC_STD:
+        return row->std;
+    case ERG_METRIC_MAX:
+        return row->max;
+    case ERG_METRIC_SPARSITY:
+        return row->sparsity;
+    }
+    return NAN;
+}
+
+bool erg_rows_have_energy(const struct erg_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        if (erg_energy_known(&rows->items[i].energy))
+            return true;
+    }
+    return false;
+}
+
+struct sort_key {
+    double value;
+    size_t at;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct sort_key *x = a, *y = b;
+    if (x->value != y->value)
+        return x->value < y->value ? 1 : -1;
+    return x->at < y->at ? -1 : 1;
+}
+
+void erg_rows_sort(struct erg_rows *rows, enum erg_metric metric)
+{
+    ERG_AUTO_FREE struct sort_key *keys = erg_calloc(rows->count, sizeof *keys);
+    struct erg_row *sorted = erg_calloc(rows->count, sizeof *sorted);
+    if (!keys || !sorted || !rows->count) {
+        free(sorted);
+        return;
+    }
+    for (size_t i = 0; i < rows->count; i++) {
+        double value = erg_row_value(&rows->items[i], metric);
+        keys[i] = (struct sort_key){isnan(value) ? -INFINITY : value, i};
+    }
+    qsort(keys, rows->count, sizeof *keys, compare_keys);
+    for (size_t i = 0; i < rows->count; i++)
+        sorted[i] = rows->items[keys[i].at];
+    free(rows->items);
+    rows->items = sorted;
+    rows->capacity = rows->count;
+}
+
+static void put_known(struct erg_jsonw *w, const char *key, double value)
+{
+    if (!isnan(value))
+        erg_jsonw_kreal(w, key, value);
+}
+
+static void put_keys(const struct erg_row *row, const char *name_key, struct erg_jsonw *w)
+{
+    if (row->index != ERG_NO_NUMBER)
+        erg_jsonw_kint(w, "index", row->index);
+    if (row->position != ERG_NO_NUMBER)
+        erg_jsonw_kint(w, "position", row->position);
+    if (row->phase)
+        erg_jsonw_kstr(w, "phase", row->phase);
+    if (row->layer != ERG_NO_NUMBER)
+        erg_jsonw_kint(w, "layer", row->layer);
+    if (row->name) {
+        erg_jsonw_key(w, name_key);
+        erg_jsonw_strn(w, row->name, row->name_len);
+    }
+    if (row->operation)
+        erg_jsonw_kstr(w, "operation", row->operation);
+}
+
+static void put_energy(const struct erg_row *row, struct erg_jsonw *w)
+{
+    if (!erg_energy_known(&row->energy)) {
+        erg_jsonw_knull(w, "energy_mj");
+        return;
+    }
+    erg_jsonw_kmicro(w, "energy_mj", erg_energy_total_nj(&row->energy));
+    erg_jsonw_key(w, "energy_by_domain_mj");
+    erg_jsonw_obj_begin(w);
+    for (int d = 0; d < ERG_DOMAINS; d++) {
+        if (row->energy.present >> d & 1)
+            erg_jsonw_kmicro(w, erg_domain_name((enum erg_domain)d), row->energy.nj[d]);
+    }
+    erg_jsonw_obj_end(w);
+}
+
+void erg_rows_write_json(const struct erg_rows *rows, const char *name_key, struct erg_jsonw *w)
+{
+    erg_jsonw_arr_begin(w);
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct erg_row *row = &rows->items[i];
+        erg_jsonw_obj_begin(w);
+        put_keys(row, name_key, w);
+        if (row->duration_ns != ERG_NO_NUMBER)
+            erg_jsonw_kmicro(w, "duration_ms", row->duration_ns);
+        put_energy(row, w);
+        put_known(w, "average_power_mw", erg_row_value(row, ERG_METRIC_POWER));
+        if (row->grade)
+            erg_jsonw_kstr(w, "grade", row->grade);
+        if (row->count != ERG_NO_NUMBER)
+            erg_jsonw_kint(w, "count", row->count);
+        put_known(w, "flops", erg_row_value(row, ERG_METRIC_FLOPS));
+        put_known(w, "bytes", erg_row_value(row, ERG_METRIC_BYTES));
+        put_known(w, "activation_mean", row->mean);
+        put_known(w, "activation_std", row->std);
+        put_known(w, "activation_max", row->max);
+        put_known(w, "activation_sparsity", row->sparsity);
+        erg_jsonw_obj_end(w);
+    }
+    erg_jsonw_arr_end(w);
+}

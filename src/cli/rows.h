@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_CLI_ROWS_H
+#define ERG_CLI_ROWS_H
+
+#include "analysis/rollup.h"
+#include "base/jsonw.h"
+
+/*
+ * Rows of "where it went" tables: phases, sections, tokens, layers, components, operations,
+ * domains. A key that a table has not is absent: NULL, or ERG_NO_NUMBER.
+ */
+#define ERG_NO_NUMBER INT64_MIN
+
+struct erg_row {
+    const char *phase;
+    const char *name; /* section, component, domain, or a token's text */
+    size_t name_len;
+    const char *operation;
+    int64_t layer;
+    int64_t index; /* of a token */
+    int64_t position;
+    int64_t duration_ns; /* ERG_NO_NUMBER: domains have none of their own */
+    struct erg_energy energy;
+    const char *grade;
+    int64_t count; /* spans or tokens */
+    double flops, bytes, mean, std, max, sparsity;
+};
+
+/* A growable array of rows; texts that are not borrowed live in `texts`. */
+struct erg_rows {
+    struct erg_row *items;
+    size_t count, capacity;
+    char **texts;
+    size_t text_count, text_capacity;
+};
+
+/* Keys absent, numbers unknown. */
+void erg_row_init(struct erg_row *row);
+int erg_rows_add(struct erg_rows *rows, const struct erg_row *row);
+/* A copy that lives as long as the rows; NULL when there is no memory. */
+const char *erg_rows_keep(struct erg_rows *rows, const char *text, size_t len);
+void erg_rows_deinit(struct erg_rows *rows);
+
+/* Names of components and operations by id; NULL when there is none. */
+typedef const char *(*erg_names)(void *user, uint16_t id);
+
+/*
+ * Sum the rows of a roll-up that belong to `phase` (ERG_PHASES = all, kept apart) under `keys`.
+ * Component 0 becomes "unattributed".
+ */
+int erg_rows_from_rollup(struct erg_rows *rows, struct erg_rollup *rollup, unsigned keys,
+                         uint32_t phase, erg_names names, void *user);
+
+/* What rows are sorted by and shares are taken of. */
+enum erg_metric {
+    ERG_METRIC_ENERGY,
+    ERG_METRIC_TIME,
+    ERG_METRIC_POWER,
+    ERG_METRIC_COUNT,
+    ERG_METRIC_FLOPS,
+    ERG_METRIC_BYTES,
+    ERG_METRIC_MEAN,
+    ERG_METRIC_STD,
+    ERG_METRIC_MAX,
+    ERG_METRIC_SPARSITY,
+};
+
+/* Value in mJ, ms, mW or as it is; NaN when not known. */
+double erg_row_value(const struct erg_row *row, enum erg_metric metric);
+
+/* True when at least one row's energy is known. */
+bool erg_rows_have_energy(const struct erg_rows *rows);
+
+/* Largest first; rows that compare equal keep their order. */
+void erg_rows_sort(struct erg_rows *rows, enum erg_metric metric);
+
+void erg_rows_write_json(const struct erg_rows *rows, const char *name_key, struct erg_jsonw *w);
+
+#endif
