@@ -202,6 +202,8 @@ static int open_to_write(struct erg_store *store, const char *path, int *out_rec
     if (status)
         return status;
     sqlite3 *db = store->db;
+    if (sqlite3_db_readonly(db, "main") == 1)
+        return erg_fail(err, ERG_DENIED, "it cannot be written to");
     char setup[160];
     snprintf(setup, sizeof(setup), "PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL",
              ERG_STORE_PAGE_BYTES);
