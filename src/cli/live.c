@@ -65,19 +65,20 @@ static void on_progress(void *user, uint32_t phase, int layer, int layers, uint3
     struct erg_live *live = user;
     char text[160];
     const char *name = erg_phase_name(phase);
+    (void)layers;
     if (!shows_progress(live) || (live->text_shown && live->cli->term.out_is_terminal))
         return;
     int len = snprintf(text, sizeof text, "%s: %" PRIu32, name ? name : "run", done);
     if (total)
         len += snprintf(text + len, sizeof text - (size_t)len, " of %" PRIu32, total);
     len += snprintf(text + len, sizeof text - (size_t)len, " tokens");
-    if (layer >= 0 && layers > 0)
-        snprintf(text + len, sizeof text - (size_t)len, ", layer %d of %d", layer + 1, layers);
+    if (layer >= 0)
+        snprintf(text + len, sizeof text - (size_t)len, ", layer %d", layer);
     show_progress(live, text);
 }
 
 /* On a terminal the model's text must not be able to send it commands. */
-static void put_text(const struct erg_term *term, const char *text, size_t len)
+static void put_text(FILE *file, bool is_terminal, const char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {
         size_t step = erg_utf8_step(text + i, len - i);
@@ -85,10 +86,10 @@ static void put_text(const struct erg_term *term, const char *text, size_t len)
         bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7F ||
                        (step == 2 && c == 0xC2 && (unsigned char)text[i + 1] < 0xA0);
         step = step ? step : 1;
-        if (control && term->out_is_terminal)
-            fputs("\xEF\xBF\xBD", stdout);
+        if (control && is_terminal)
+            fputs("\xEF\xBF\xBD", file);
         else
-            fwrite(text + i, 1, step, stdout);
+            fwrite(text + i, 1, step, file);
         i += step;
     }
 }
@@ -106,7 +107,7 @@ static void on_token(void *user, const struct erg_token_row *row)
     if (!row->text_len)
         return;
     fputs(erg_term_heat(term, heat), stdout);
-    put_text(term, row->text, row->text_len);
+    put_text(stdout, term->out_is_terminal, row->text, row->text_len);
     fputs(erg_term_reset(term), stdout);
     fflush(stdout);
     live->text_shown = true;
@@ -121,6 +122,16 @@ static void on_warning(void *user, const char *text)
         return;
     clear_progress(live);
     erg_cli_note(live->cli, "warning: %s", text);
+}
+
+static void on_log(void *user, uint32_t level, const char *text, size_t len)
+{
+    static const char *const levels[] = {"debug", "info", "warning", "error"};
+    struct erg_live *live = user;
+    clear_progress(live);
+    fprintf(stderr, "engine: %s: ", level < 4 ? levels[level] : "?");
+    put_text(stderr, true, text, len);
+    fputc('\n', stderr);
 }
 
 static bool on_cancelled(void *user)
@@ -139,6 +150,7 @@ void erg_live_init(struct erg_live *live, const struct erg_cli *cli, bool show_t
         .progress = on_progress,
         .token = on_token,
         .warning = on_warning,
+        .log = cli->globals.log ? on_log : NULL,
         .cancelled = on_cancelled,
     };
 }

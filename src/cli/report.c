@@ -182,7 +182,7 @@ static void put_totals(const struct erg_report *report, struct erg_buf *out)
     struct erg_buf line = {0};
     if (isfinite(per_token))
         erg_buf_printf(&line, "%s, ", erg_show_energy(per_token * 1000, a));
-    erg_buf_printf(&line, "%s per second; %.0f tokens in, %.0f out; first after %s",
+    erg_buf_printf(&line, "%s tokens per second; %.0f in, %.0f out; first after %s",
                    erg_show_plain(erg_json_number(s, "tokens_per_second"), a),
                    erg_json_number(s, "input_tokens"), erg_json_number(s, "output_tokens"),
                    erg_show_time(erg_json_number(s, "time_to_first_token_ms"), b));
@@ -227,8 +227,8 @@ static void put_sum(struct erg_listing *table, const char *name, double mj, doub
 
 int erg_report_phases(const struct erg_report *report, struct erg_buf *out)
 {
-    static const char *const headings[] = {"phase", "share",  "energy",  "time",
-                                           "power", "tokens", "per sec", "per token"};
+    static const char *const headings[] = {"phase", "share",  "energy", "time",
+                                           "power", "tokens", "tok/s",  "per token"};
     const json_t *phases = json_object_get(report->summary, "phases");
     double total_mj = erg_json_number(report->summary, "total_energy_mj");
     double total_ms = erg_json_number(report->summary, "total_duration_ms");
@@ -282,6 +282,19 @@ static void put_part(struct part_table *parts, const char *name, double mj, doub
     put_share(&parts->table, value, parts->run);
 }
 
+/* The line that the ones above add up to. */
+static void put_total(struct part_table *parts, const json_t *phase)
+{
+    char name[64], a[ERG_UNIT_BYTES];
+    snprintf(name, sizeof name, "all of %.40s", erg_json_text(phase, "phase"));
+    erg_listing_cell(&parts->table, name);
+    erg_listing_cell(&parts->table, "");
+    put_share(&parts->table, parts->whole, parts->whole);
+    erg_listing_cell(&parts->table, erg_show_energy(erg_json_number(phase, "energy_mj"), a));
+    erg_listing_cell(&parts->table, erg_show_time(erg_json_number(phase, "duration_ms"), a));
+    put_share(&parts->table, parts->whole, parts->run);
+}
+
 static void fill_parts(struct part_table *parts, const struct erg_rows *rows, size_t top,
                        const json_t *phase)
 {
@@ -312,6 +325,7 @@ static void fill_parts(struct part_table *parts, const struct erg_rows *rows, si
         put_part(parts, "unattributed", rest_mj, rest_ms);
     put_part(parts, "between passes", erg_json_number(phase, "unattributed_energy_mj"),
              erg_json_number(phase, "unattributed_ms"));
+    put_total(parts, phase);
 }
 
 static int write_parts(const struct erg_report *report, const json_t *phase,
@@ -367,7 +381,7 @@ static int put_layers(const struct erg_report *report, uint32_t phase, struct er
         shown++;
     }
     if (shown)
-        erg_buf_printf(&line, " of what the %zu layers take together (evenly: %s)", layers,
+        erg_buf_printf(&line, "; evenly each of the %zu would take %s", layers,
                        erg_show_ratio(1.0 / (double)layers, a));
     if (line.len)
         erg_buf_printf(out, "  hottest layers: %s\n", erg_buf_view(&line));

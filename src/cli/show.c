@@ -294,19 +294,19 @@ static void put_keys(struct erg_listing *table, const struct erg_row *row)
         erg_listing_cell(table, row->operation);
 }
 
-/* Share of the sum for what adds up; of averages there is none. */
-static double share_of(const struct erg_row *row, enum erg_metric metric, double sum)
+/* Share of the whole for what adds up; of averages there is none. */
+static double share_of(const struct erg_row *row, enum erg_metric metric, double whole)
 {
     bool adds_up = metric != ERG_METRIC_POWER && metric < ERG_METRIC_MEAN;
-    return adds_up && sum > 0 ? erg_row_value(row, metric) / sum : NAN;
+    return adds_up && whole > 0 ? erg_row_value(row, metric) / whole : NAN;
 }
 
 static void put_row(struct erg_listing *table, const struct erg_row *row, bool counted,
-                    enum erg_metric metric, double sum)
+                    enum erg_metric metric, double whole)
 {
     char a[ERG_UNIT_BYTES];
     put_keys(table, row);
-    erg_listing_cell(table, erg_show_ratio(share_of(row, metric, sum), a));
+    erg_listing_cell(table, erg_show_ratio(share_of(row, metric, whole), a));
     erg_listing_cell(table, erg_show_energy(erg_row_value(row, ERG_METRIC_ENERGY), a));
     erg_listing_cell(table, erg_show_time(erg_row_value(row, ERG_METRIC_TIME), a));
     erg_listing_cell(table, erg_show_power(erg_row_value(row, ERG_METRIC_POWER), a));
@@ -319,7 +319,7 @@ static void put_row(struct erg_listing *table, const struct erg_row *row, bool c
 }
 
 static int print_text(struct erg_cli *cli, const struct erg_rows *rows, const struct view *view,
-                      enum erg_metric metric, double sum)
+                      enum erg_metric metric, double whole)
 {
     struct erg_listing table = {0};
     struct erg_buf text = {0};
@@ -330,7 +330,7 @@ static int print_text(struct erg_cli *cli, const struct erg_rows *rows, const st
     bool counted = view->keys || strcmp(view->by, "phase") == 0;
     add_columns(&table, rows, view, counted, metric);
     for (size_t i = 0; i < rows->count; i++)
-        put_row(&table, &rows->items[i], counted, metric, sum);
+        put_row(&table, &rows->items[i], counted, metric, whole);
     int rc = erg_listing_write(&table, 0, &text);
     struct erg_err err = {0};
     int status = ERG_EXIT_OK;
@@ -356,9 +356,15 @@ static int print_json(struct erg_cli *cli, const struct erg_rows *rows, const st
     return status;
 }
 
-static double sum_of(const struct erg_rows *rows, enum erg_metric metric)
+/* What shares are of: the run where rows are parts of it, else all rows together. */
+static double whole_of(const struct erg_rows *rows, enum erg_metric metric,
+                       const struct erg_show_options *o, const json_t *summary)
 {
     double sum = 0;
+    if (o->token < 0 && !o->phase && metric == ERG_METRIC_ENERGY)
+        return erg_json_number(summary, "total_energy_mj");
+    if (o->token < 0 && !o->phase && metric == ERG_METRIC_TIME)
+        return erg_json_number(summary, "total_duration_ms");
     for (size_t i = 0; i < rows->count; i++) {
         double value = erg_row_value(&rows->items[i], metric);
         sum += isfinite(value) ? value : 0;
@@ -383,14 +389,14 @@ int erg_show_table(struct erg_cli *cli, struct erg_store *store, const char *id,
     } else {
         keep_phase(&rows, o->phase);
         enum erg_metric metric = choose_metric(o, &rows);
-        double sum = sum_of(&rows, metric);
+        double whole = whole_of(&rows, metric, o, summary);
         bool ranked = strcmp(view->by, "component") == 0 || strcmp(view->by, "operation") == 0;
         if (o->metric || o->top || ranked)
             erg_rows_sort(&rows, metric);
         if (o->top && rows.count > (size_t)o->top)
             rows.count = (size_t)o->top;
         status = cli->globals.json ? print_json(cli, &rows, view)
-                                   : print_text(cli, &rows, view, metric, sum);
+                                   : print_text(cli, &rows, view, metric, whole);
     }
     erg_rows_deinit(&rows);
     return status;

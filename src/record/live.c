@@ -129,6 +129,8 @@ static void read_edges(struct erg_live *live, const struct erg_event *event)
 static void tell_observer(struct erg_live *live, const struct erg_event *event)
 {
     const struct erg_run_observer *observer = live->observer;
+    if (event->type == ERG_REC_LOG && observer && observer->log)
+        observer->log(observer->user, event->level_or_status, event->text.bytes, event->text.len);
     if (event->type != ERG_REC_PROGRESS || !observer || !observer->progress)
         return;
     const struct erg_progress *p = &event->progress;

@@ -72,6 +72,8 @@ struct erg_run_observer {
     /* A token, prompt tokens included; energy may be unknown. */
     void (*token)(void *user, const struct erg_token_row *row);
     void (*warning)(void *user, const char *text);
+    /* A line of the engine's log, not NUL-terminated; enum erg_log_level. */
+    void (*log)(void *user, uint32_t level, const char *text, size_t len);
     bool (*cancelled)(void *user); /* polled at least ten times a second */
 };
 
