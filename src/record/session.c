@@ -175,7 +175,10 @@ static void describe_ending(struct erg_session *session, struct erg_live *live, 
     } else if (status == ERG_END_COMPLETE) {
         out->status = "complete";
     } else {
-        out->code = ERG_INVALID;
+        /* Before the first pass it is what was asked for, before the run it is the model. */
+        out->code = !live->loaded                     ? ERG_UNSUPPORTED
+                    : erg_join_passes(live->join) > 0 ? ERG_IO
+                                                      : ERG_INVALID;
         snprintf(out->failure, sizeof out->failure, "%s", reason ? reason : "unknown reason");
     }
 }
