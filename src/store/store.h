@@ -39,8 +39,9 @@ char *erg_store_recorder_id(void);
 /* --- reading ---------------------------------------------------------------------------------- */
 
 struct erg_run_filter {
-    const char *model, *tag, *experiment;
-    const char *since, *until; /* ISO 8601 prefixes, compared with created_at */
+    const char *model; /* name or path, exactly */
+    const char *tag, *experiment;
+    const char *since, *until; /* ISO 8601 prefixes, compared with created_at; both inclusive */
     const char *search;        /* in prompt, response, model name */
     const char *sort;          /* a key of erg_store_sort_keys(), "-" in front = descending */
     int64_t limit, offset;     /* limit < 0 = all */
@@ -57,12 +58,14 @@ typedef int (*erg_token_visitor)(void *user, const struct erg_token_row *row);
 typedef int (*erg_sample_visitor)(void *user, const struct erg_sample_row *row);
 typedef int (*erg_host_visitor)(void *user, const struct erg_host_row *row);
 
-/* Newest first unless `sort` says otherwise. INVALID for a sort key that is not on the list. */
+/* Newest first unless `sort` says otherwise; filter NULL = all. INVALID for a sort key that is not
+ * on the list. */
 int erg_store_runs(struct erg_store *store, const struct erg_run_filter *filter,
                    erg_run_visitor visit, void *user, struct erg_err *err);
 
 /*
- * Full id of a run named by id, by a unique prefix of one, or by "last". NOT_FOUND; INVALID when
+ * Full id of a run named by id, by a unique prefix of one (of 3 characters or more), or by "last",
+ * the newest. NOT_FOUND; INVALID when
  * several runs begin that way (the message names two). free() the result.
  */
 int erg_store_resolve(struct erg_store *store, const char *name, char **out_id,
@@ -103,7 +106,7 @@ int erg_store_delete(struct erg_store *store, const char *id, struct erg_err *er
 int erg_store_delete_before(struct erg_store *store, const char *cutoff, int *out_count,
                             struct erg_err *err);
 
-/* Replace tags (JSON array) and experiment; NULL leaves one as it is. */
+/* Replace tags (JSON array, else INVALID) and experiment ("" = none); NULL leaves one as it is. */
 int erg_store_label(struct erg_store *store, const char *id, const char *tags_json,
                     const char *experiment_name, struct erg_err *err);
 

@@ -6,9 +6,10 @@
 
 /*
  * Writes one run from a thread of its own: the functions below copy the row into a queue and return
- * at once; the thread packs spans, inserts, and commits about once a second (and at finish), each
- * commit together with the run's summary as of then. A killed recorder so loses at most the last
- * second, and what it leaves is consistent.
+ * at once (a pass is packed first: some 0.1 ms); the thread inserts and commits about once a second
+ * (and at finish), each time up to the newest erg_writer_run(), so that the rows in the store are
+ * those its summary counts. A killed recorder so loses at most the last second, and what it leaves
+ * is consistent.
  *
  * When the store fails (full, locked for more than 10 s, removed) the writer keeps the first error,
  * rolls back to the last commit and swallows what follows; the run goes on.
@@ -18,7 +19,8 @@ struct erg_writer;
 /*
  * Open the store at `path` for writing and insert the run with status `running`. The names of
  * components and operations in spans are those of `names`: id → text, called during
- * erg_writer_pass() only.
+ * erg_writer_pass() only, once per id. BUSY when the store has a run of that id, INVALID when its
+ * summary or tags are not JSON.
  */
 typedef const char *(*erg_writer_names)(void *user, uint16_t id);
 
@@ -33,19 +35,27 @@ void erg_writer_host(struct erg_writer *writer, const struct erg_host_row *row);
 
 /*
  * The run as it is now. Written with the next commit, replacing what an earlier call left; call it
- * about once a second and at the end (then with the final status). The section rows of prefill and
- * decode are running sums: erg_writer_section() for a (phase, name) that exists replaces it when
- * its phase is PREFILL or DECODE.
+ * about once a second and at the end (then with the final status). Tags, experiment and creation
+ * stay as erg_writer_open() or, since then, erg_store_label() wrote them. The section rows of
+ * prefill and decode are running sums: erg_writer_section() for a (phase, name) that exists
+ * replaces it when its phase is PREFILL or DECODE.
  */
 void erg_writer_run(struct erg_writer *writer, const struct erg_run_row *row);
 
-/* Write everything, commit, end the thread; 0 or the first error. Frees the writer. */
+/*
+ * Write everything, commit, end the thread; 0 or the first error, in which case the run is marked
+ * `interrupted` if the store can still be written. Frees the writer.
+ */
 int erg_writer_finish(struct erg_writer *writer, struct erg_err *err);
 
 /* Drop an unfinished run as if it had never been stored (import of a damaged file); frees. */
 void erg_writer_abandon(struct erg_writer *writer);
 
-/* Bytes the run's rows took in the store, blobs included (for `store_bytes_per_token`). */
+/*
+ * Bytes that the rows handed over so far take in the store, blobs and index entries included (for
+ * `store_bytes_per_token`). It follows from the rows alone, so a live run and its import agree;
+ * what a run has once (its own row, layouts, running sections) is left out.
+ */
 int64_t erg_writer_bytes(const struct erg_writer *writer);
 
 #endif

@@ -8,12 +8,18 @@
 
 #define ENERGY_COLUMNS "energy_nj, cpu_nj, gpu_nj, ane_nj, dram_nj, soc_nj, other_nj"
 
+/* A figure of the summary; a summary that is no JSON is refused by the table itself. */
+#define FIGURE(summary, key)                                                                       \
+    "CASE WHEN json_valid(" summary ") THEN json_extract(" summary ", '$." key "') END"
+#define FIGURES(summary)                                                                           \
+    FIGURE(summary, "tokens_per_second") ", " FIGURE(summary, "joules_per_token")
+
 static const char insert_run[] =
     "INSERT INTO profiling_runs(tags, experiment_name, created_at, created_at_utc, recorder, "
     "status, failure, model_name, model_path, mode, prompt, response, duration_ns, " ENERGY_COLUMNS
     ", input_tokens, output_tokens, summary_json, tokens_per_second, joules_per_token, id) "
-    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?23, "
-    "json_extract(?23, '$.tokens_per_second'), json_extract(?23, '$.joules_per_token'), ?24)";
+    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?23, " FIGURES(
+        "?23") ", ?24)";
 
 /* Labels and creation stay: a label may have been given while the run goes on. */
 static const char update_run[] =
@@ -21,8 +27,7 @@ static const char update_run[] =
     "model_path = ?, mode = ?, prompt = ?, response = ?, duration_ns = ?, energy_nj = ?, "
     "cpu_nj = ?, gpu_nj = ?, ane_nj = ?, dram_nj = ?, soc_nj = ?, other_nj = ?, "
     "input_tokens = ?, output_tokens = ?, summary_json = ?19, "
-    "tokens_per_second = json_extract(?19, '$.tokens_per_second'), "
-    "joules_per_token = json_extract(?19, '$.joules_per_token') WHERE id = ?20";
+    "(tokens_per_second, joules_per_token) = (" FIGURES("?19") ") WHERE id = ?20";
 
 static const char update_section[] =
     "UPDATE pipeline_sections SET start_ns = ?, end_ns = ?, duration_ns = ?, energy_nj = ?, "
