@@ -70,7 +70,9 @@ static uint16_t id_of(struct erg_export *export, uint16_t stored)
         return 0;
     if (!export->ids[stored]) {
         const char *text = erg_store_name(export->out.request->store, stored);
-        export->ids[stored] = id_of_text(export, text ? text : "unknown");
+        if (!text && !export->out.buf.status)
+            export->out.buf.status = ERG_CORRUPT;
+        export->ids[stored] = text ? id_of_text(export, text) : 0;
     }
     return export->ids[stored];
 }
@@ -178,6 +180,12 @@ static void put_column(struct erg_buf *out, const void *items, uint32_t bytes)
     erg_buf_append(out, zeros, erg_format_padded(bytes) - bytes);
 }
 
+static int record_state(struct erg_export *export)
+{
+    int rc = erg_buf_status(&export->record);
+    return rc ? erg_fail(err_of(export), rc, "no memory for a pass") : 0;
+}
+
 /* Payload of a PASS record. */
 static int fill_pass(struct erg_export *export, const struct erg_pass_row *row)
 {
@@ -214,7 +222,7 @@ static int fill_pass(struct erg_export *export, const struct erg_pass_row *row)
         if (row->values[c])
             put_column(out, row->values[c], n * (uint32_t)sizeof(float));
     }
-    return 0;
+    return record_state(export);
 }
 
 static int next_token(struct erg_export *export)
@@ -234,7 +242,9 @@ static int put_tokens(struct erg_export *export, uint32_t pass)
         erg_buf_append(&export->record, &head, sizeof head);
         erg_buf_append(&export->record, row->text, row->text_len);
         erg_write_record(&export->out.buf, ERG_REC_TOKEN, export->record.data, export->record.len);
-        rc = next_token(export);
+        rc = record_state(export);
+        if (rc == 0)
+            rc = next_token(export);
         if (rc == 0)
             rc = erg_out_spill(&export->out);
     }

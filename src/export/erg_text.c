@@ -18,20 +18,28 @@ static const json_t *member(const struct erg_plan *plan, const char *key)
     return json_object_get(plan->facts->summary, key);
 }
 
-static char *copy_text(const json_t *value)
+/* Copy of a string, NULL when it is none; a failure sticks to `out`. */
+static char *copy_text(const json_t *value, struct erg_buf *out)
 {
-    return json_is_string(value) ? erg_strndup(json_string_value(value), json_string_length(value))
-                                 : NULL;
+    if (!json_is_string(value))
+        return NULL;
+    char *copy = erg_strndup(json_string_value(value), json_string_length(value));
+    if (!copy && !out->status)
+        out->status = ERG_NOMEM;
+    return copy;
 }
 
-/* A member as JSON text, `fallback` when it is absent; free() it. */
-static char *dump(const json_t *value, const char *fallback)
+/* A member as JSON text, `fallback` when it is absent; free() it. A failure sticks to `out`. */
+static char *dump(const json_t *value, const char *fallback, struct erg_buf *out)
 {
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
-    return text ? text : erg_strdup(fallback);
+    char *text =
+        value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15)) : erg_strdup(fallback);
+    if (!text && !out->status)
+        out->status = ERG_NOMEM;
+    return text;
 }
 
-/* Two decimal digits of an ISO 8601 text. */
+/* `count` decimal digits of an ISO 8601 text. */
 static int64_t digits(const char *text, size_t at, size_t count)
 {
     int64_t value = 0;
@@ -75,18 +83,18 @@ void erg_text_recording(const struct erg_plan *plan, struct erg_buf *out)
     const json_t *grid = member(plan, "grid"), *prompt = member(plan, "prompt");
     const char *region = json_string_value(json_object_get(grid, "region"));
     struct erg_header header = {
-        .id = copy_text(member(plan, "id")),
-        .created_at = copy_text(member(plan, "created_at")),
-        .created_at_utc = copy_text(member(plan, "created_at_utc")),
-        .model_name = copy_text(member(plan, "model_name")),
+        .id = copy_text(member(plan, "id"), out),
+        .created_at = copy_text(member(plan, "created_at"), out),
+        .created_at_utc = copy_text(member(plan, "created_at_utc"), out),
+        .model_name = copy_text(member(plan, "model_name"), out),
         .model_path = plan->facts->model_path ? erg_strdup(plan->facts->model_path) : NULL,
-        .mode = copy_text(member(plan, "mode")),
-        .prompt = copy_text(prompt),
+        .mode = copy_text(member(plan, "mode"), out),
+        .prompt = copy_text(prompt, out),
         .prompt_len = json_string_length(prompt),
-        .tags_json = dump(member(plan, "tags"), "[]"),
-        .experiment = copy_text(member(plan, "experiment_name")),
-        .settings_json = dump(member(plan, "settings"), "{}"),
-        .machine_json = dump(member(plan, "machine"), "{}"),
+        .tags_json = dump(member(plan, "tags"), "[]", out),
+        .experiment = copy_text(member(plan, "experiment_name"), out),
+        .settings_json = dump(member(plan, "settings"), "{}", out),
+        .machine_json = dump(member(plan, "machine"), "{}", out),
     };
     snprintf(header.grid.region, sizeof header.grid.region, "%s", region ? region : "");
     header.grid.g_per_kwh = json_number_value(json_object_get(grid, "g_per_kwh"));
@@ -94,7 +102,7 @@ void erg_text_recording(const struct erg_plan *plan, struct erg_buf *out)
     struct erg_buf json;
     erg_buf_init(&json);
     erg_header_write(&header, &json);
-    fail(out, header.id && header.created_at ? erg_buf_status(&json) : ERG_NOMEM);
+    fail(out, header.model_path ? erg_buf_status(&json) : ERG_NOMEM);
     erg_write_recording(out, plan->base_ns, wall_ns_of(header.created_at_utc), erg_buf_view(&json));
     erg_buf_deinit(&json);
     erg_header_deinit(&header);
@@ -102,8 +110,8 @@ void erg_text_recording(const struct erg_plan *plan, struct erg_buf *out)
 
 void erg_text_run_begin(const struct erg_plan *plan, struct erg_buf *out)
 {
-    ERG_AUTO_FREE char *engine = dump(member(plan, "engine"), "{}");
-    ERG_AUTO_FREE char *model = dump(member(plan, "model"), "{}");
+    ERG_AUTO_FREE char *engine = dump(member(plan, "engine"), "{}", out);
+    ERG_AUTO_FREE char *model = dump(member(plan, "model"), "{}", out);
     struct erg_buf payload;
     struct erg_jsonw w;
     int64_t t_ns = plan->base_ns;

@@ -89,6 +89,8 @@ int erg_parts_fill(struct erg_parts *parts, const struct erg_pass_row *pass, str
     parts->rest_ns = pass->t1_ns - t_ns;
     parts->rest = erg_attribute(erg_attribution_find(NULL), &pass->energy,
                                 pass->t1_ns - pass->t0_ns, features, n, energies);
+    if (n && erg_energy_known(&pass->energy) && !erg_energy_known(&energies[0]))
+        return no_memory(err); /* how erg_attribute() says so */
     order(keys, pass);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t span = keys[i].span;

@@ -95,9 +95,14 @@ static int on_pass(void *user, const struct erg_pass_row *pass)
     if (rc == 0) {
         size_t count;
         const struct erg_rollup_row *rows = erg_rollup_rows(rollup, &count);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count && rc == 0; i++) {
             put_row(export, pass, &rows[i], first_token);
-        rc = erg_out_spill(export->out);
+            /* how attribution says that it had no memory */
+            if (rows[i].count && rows[i].energy.present != pass->energy.present)
+                rc = erg_fail(export->out->err, ERG_NOMEM, "no memory for a table");
+        }
+        if (rc == 0)
+            rc = erg_out_spill(export->out);
     }
     erg_rollup_free(rollup);
     return rc;
