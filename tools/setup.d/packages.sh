@@ -3,7 +3,7 @@
 # Debian packages, installed with apt as root or through sudo. Sourced by tools/setup.
 
 build_packages=(gcc libc6-dev make cmake ninja-build pkg-config
-    libsqlite3-dev libjansson-dev libzstd-dev)
+    libsqlite3-dev libjansson-dev libzstd-dev libarchive-dev)
 test_packages=(libcmocka-dev g++ clang-format sqlite3 unzip)
 fuzz_packages=(clang libclang-rt-dev)
 
