@@ -9,15 +9,18 @@
 #ifndef LANES
 #include "engine/stats/lane.h"
 #endif
-#include "engine/stats/table.h"
+#include "engine/stats/slow.h"
 
 #include <string.h>
 
 #define KERNEL static inline __attribute__((always_inline))
 
-/* Float sums take several chains of additions to hide their latency, counts need one. */
+/*
+ * Additions of floats take longer than a step may: two steps share one where they can, and the
+ * squares alternate. That leaves enough registers with 16 of them.
+ */
 struct lane_sums {
-    vf sum_abs, max_abs, sum, squares;
+    vf sum_abs, max_abs, sum, squares, other_squares;
 };
 
 struct lane_counts {
@@ -25,7 +28,7 @@ struct lane_counts {
 };
 
 struct lane_block {
-    vf shift, limit, zero;
+    vf shift, limit;
 };
 
 KERNEL vf load(enum erg_scalar type, const void *p)
@@ -35,104 +38,94 @@ KERNEL vf load(enum erg_scalar type, const void *p)
                                     : v_load_bf16(p);
 }
 
-/* n < LANES elements, zeros behind them. */
-KERNEL vf load_first(enum erg_scalar type, const void *p, size_t n)
-{
-    unsigned char padded[LANES * sizeof(float)] = {0};
-    memcpy(padded, p, n * (type == ERG_SCALAR_F32 ? 4 : 2));
-    return load(type, padded);
-}
-
-KERNEL struct lane_sums no_sums(void)
-{
-    vf zero = v_set(0);
-    return (struct lane_sums){zero, zero, zero, zero};
-}
-
-KERNEL void add_deviation(vf deviation, struct lane_sums *s)
-{
-    s->sum = v_add(s->sum, deviation);
-    s->squares = v_fma(deviation, deviation, s->squares);
-}
-
-KERNEL void add_magnitude(vf x, struct lane_sums *s)
-{
-    vf magnitude = v_abs(x);
-    s->sum_abs = v_add(s->sum_abs, magnitude);
-    s->max_abs = v_max(s->max_abs, magnitude);
-}
-
-KERNEL void add_counts(enum erg_stats_part part, vf x, const struct lane_block *b,
+/* x is negative where it is below |x|: that takes no register for a zero. */
+KERNEL void add_counts(enum erg_stats_part part, vf x, vf magnitude, const struct lane_block *b,
                        struct lane_counts *c)
 {
     if (part == ERG_STATS_ALL)
-        c->below = v_count(c->below, v_less(v_abs(x), b->limit));
+        c->below = v_count(c->below, v_less(magnitude, b->limit));
     if (part != ERG_STATS_VARIANCE)
-        c->negative = v_count(c->negative, v_less(x, b->zero));
+        c->negative = v_count(c->negative, v_less(x, magnitude));
 }
 
-/* n ≤ LANES elements. Zeros in the other lanes count as sparse, which sum_block() corrects. */
-KERNEL void step(enum erg_stats_part part, vf x, size_t n, const struct lane_block *b,
-                 struct lane_sums *s, struct lane_counts *c)
+KERNEL void add_one(enum erg_stats_part part, vf x, const struct lane_block *b, struct lane_sums *s,
+                    struct lane_counts *c)
 {
-    if (part == ERG_STATS_ALL)
-        add_magnitude(x, s);
-    if (part != ERG_STATS_NEGATIVE)
-        add_deviation(n < LANES ? v_first(v_sub(x, b->shift), n) : v_sub(x, b->shift), s);
-    add_counts(part, x, b, c);
+    vf magnitude = v_abs(x), deviation = v_sub(x, b->shift);
+    add_counts(part, x, magnitude, b, c);
+    if (part == ERG_STATS_ALL) {
+        s->sum_abs = v_add(s->sum_abs, magnitude);
+        s->max_abs = v_max(s->max_abs, magnitude);
+    }
+    if (part != ERG_STATS_NEGATIVE) {
+        s->sum = v_add(s->sum, deviation);
+        s->squares = v_fma(deviation, deviation, s->squares);
+    }
+}
+
+KERNEL void add_two(enum erg_stats_part part, vf x, vf y, const struct lane_block *b,
+                    struct lane_sums *s, struct lane_counts *c)
+{
+    vf x_magnitude = v_abs(x), y_magnitude = v_abs(y);
+    vf x_deviation = v_sub(x, b->shift), y_deviation = v_sub(y, b->shift);
+    add_counts(part, x, x_magnitude, b, c);
+    add_counts(part, y, y_magnitude, b, c);
+    if (part == ERG_STATS_ALL) {
+        s->sum_abs = v_add(s->sum_abs, v_add(x_magnitude, y_magnitude));
+        s->max_abs = v_max(s->max_abs, v_max(x_magnitude, y_magnitude));
+    }
+    if (part != ERG_STATS_NEGATIVE) {
+        s->sum = v_add(s->sum, v_add(x_deviation, y_deviation));
+        s->squares = v_fma(x_deviation, x_deviation, s->squares);
+        s->other_squares = v_fma(y_deviation, y_deviation, s->other_squares);
+    }
+}
+
+/* The whole steps of a row, two at a time for all statistics (more would not fit), else four. */
+KERNEL void add_row(enum erg_stats_part part, enum erg_scalar type, const unsigned char *p,
+                    size_t n, const struct lane_block *b, struct lane_sums s[2],
+                    struct lane_counts *c)
+{
+    const size_t bytes = LANES * (size_t)(type == ERG_SCALAR_F32 ? 4 : 2);
+    size_t steps = n / LANES;
+    for (; part != ERG_STATS_ALL && steps >= 4; steps -= 4, p += 4 * bytes) {
+        add_two(part, load(type, p), load(type, p + bytes), b, &s[0], c);
+        add_two(part, load(type, p + 2 * bytes), load(type, p + 3 * bytes), b, &s[1], c);
+    }
+    for (; steps >= 2; steps -= 2, p += 2 * bytes)
+        add_two(part, load(type, p), load(type, p + bytes), b, &s[0], c);
+    if (steps)
+        add_one(part, load(type, p), b, &s[0], c);
 }
 
 KERNEL void join(struct lane_sums *a, const struct lane_sums *b)
 {
-    a->sum_abs = v_add(a->sum_abs, b->sum_abs);
-    a->max_abs = v_max(a->max_abs, b->max_abs);
     a->sum = v_add(a->sum, b->sum);
     a->squares = v_add(a->squares, b->squares);
-}
-
-/* One row in four chains; all statistics at once have registers for two. */
-KERNEL void add_row(enum erg_stats_part part, enum erg_scalar type, const unsigned char *p,
-                    size_t n, const struct lane_block *b, struct lane_sums s[4],
-                    struct lane_counts *c)
-{
-    size_t step_bytes = LANES * (size_t)(type == ERG_SCALAR_F32 ? 4 : 2), i = 0;
-    int third = part == ERG_STATS_ALL ? 0 : 2, fourth = third + 1;
-    for (; i + 4 * LANES <= n; i += 4 * LANES, p += 4 * step_bytes) {
-        step(part, load(type, p), LANES, b, &s[0], c);
-        step(part, load(type, p + step_bytes), LANES, b, &s[1], c);
-        step(part, load(type, p + 2 * step_bytes), LANES, b, &s[third], c);
-        step(part, load(type, p + 3 * step_bytes), LANES, b, &s[fourth], c);
-    }
-    for (; i + LANES <= n; i += LANES, p += step_bytes)
-        step(part, load(type, p), LANES, b, &s[0], c);
-    if (i < n)
-        step(part, load_first(type, p, n - i), n - i, b, &s[1], c);
+    a->other_squares = v_add(a->other_squares, b->other_squares);
 }
 
 KERNEL void sum_block(enum erg_stats_part part, enum erg_scalar type, const struct erg_block *block,
                       struct erg_block_sums *out_sums)
 {
-    struct lane_block b = {v_set(block->shift), v_set(block->limit), v_set(0)};
-    struct lane_sums s[4] = {no_sums(), no_sums(), no_sums(), no_sums()};
+    struct lane_block b = {v_set(block->shift), v_set(block->limit)};
+    struct lane_sums none = {v_set(0), v_set(0), v_set(0), v_set(0), v_set(0)};
+    struct lane_sums s[2] = {none, none};
     struct lane_counts counts = {v_zero_count(), v_zero_count()};
     const unsigned char *data = block->data;
     for (size_t row = 0; row < block->rows; row++)
         add_row(part, type, data + row * block->row_bytes, block->columns, &b, s, &counts);
-    join(&s[0], &s[1]);
-    join(&s[2], &s[3]);
-    join(&s[0], &s[2]);
-    size_t padding = (LANES - block->columns % LANES) % LANES * block->rows;
-    if (part == ERG_STATS_ALL) {
-        out_sums->sum_abs = (double)v_sum(s[0].sum_abs);
-        out_sums->max_abs = v_largest(s[0].max_abs);
-        out_sums->below_count = v_total(counts.below) - (block->limit > 0 ? padding : 0);
-    }
-    if (part != ERG_STATS_NEGATIVE) {
-        out_sums->sum = (double)v_sum(s[0].sum);
-        out_sums->squares = (double)v_sum(s[0].squares);
-    }
-    if (part != ERG_STATS_VARIANCE)
-        out_sums->negative_count = v_total(counts.negative);
+    if (part != ERG_STATS_ALL)
+        join(&s[0], &s[1]);
+    *out_sums =
+        (struct erg_block_sums){.sum_abs = (double)v_sum(s[0].sum_abs),
+                                .sum = (double)v_sum(s[0].sum),
+                                .squares = (double)v_sum(v_add(s[0].squares, s[0].other_squares)),
+                                .max_abs = v_largest(s[0].max_abs),
+                                .below_count = v_total(counts.below),
+                                .negative_count = v_total(counts.negative)};
+    if (block->columns % LANES)
+        erg_slow_columns(type, block, block->columns - block->columns % LANES, out_sums);
 }
 
 /*
@@ -150,6 +143,14 @@ KERNEL vf natural_log(vf x)
     return v_fma(exponent, v_set(0.693147181F), v_fma(f, polynomial, v_set(0)));
 }
 
+/* n < LANES weights, zeros behind them. */
+KERNEL vf load_first(const float *weights, size_t n)
+{
+    float padded[LANES] = {0};
+    memcpy(padded, weights, n * sizeof *padded);
+    return v_load_f32(padded);
+}
+
 static void attention_row(const float *weights, size_t count, float limit,
                           struct erg_attention_sums *out_sums)
 {
@@ -157,8 +158,7 @@ static void attention_row(const float *weights, size_t count, float limit,
     vi below = v_zero_count();
     size_t padding = (LANES - count % LANES) % LANES;
     for (size_t i = 0; i < count; i += LANES) {
-        vf p = count - i >= LANES ? load(ERG_SCALAR_F32, weights + i)
-                                  : load_first(ERG_SCALAR_F32, weights + i, count - i);
+        vf p = count - i >= LANES ? v_load_f32(weights + i) : load_first(weights + i, count - i);
         sum = v_fma(p, natural_log(p), sum);
         largest = v_max(largest, p);
         below = v_count(below, v_less(p, limits));

@@ -81,12 +81,6 @@ static inline vi v_count(vi count, vm yes)
     return count + yes;
 }
 
-/* The first n lanes of a; 0 in the others. */
-static inline vf v_first(vf a, size_t n)
-{
-    return n ? a : 0;
-}
-
 /* x = 2^exponent · mantissa with the mantissa in [√½, √2); finite for 0, approximate below 2^-126.
  */
 static inline vf v_split(vf x, vf *out_mantissa)

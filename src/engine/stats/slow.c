@@ -61,6 +61,23 @@ static float element_of(enum erg_scalar type, const struct erg_block *block, siz
     return erg_scalar_load(type, data + row * block->row_bytes + column * erg_scalar_bytes(type));
 }
 
+void erg_slow_columns(enum erg_scalar type, const struct erg_block *block, size_t first,
+                      struct erg_block_sums *sums)
+{
+    for (size_t row = 0; row < block->rows; row++) {
+        for (size_t column = first; column < block->columns; column++) {
+            float x = element_of(type, block, row, column), magnitude = fabsf(x);
+            double deviation = (double)x - (double)block->shift;
+            sums->sum_abs += (double)magnitude;
+            sums->sum += deviation;
+            sums->squares += deviation * deviation;
+            sums->max_abs = magnitude > sums->max_abs ? magnitude : sums->max_abs;
+            sums->below_count += magnitude < block->limit;
+            sums->negative_count += x < 0;
+        }
+    }
+}
+
 static void add_value(double x, struct erg_moments *moments)
 {
     moments->count++;

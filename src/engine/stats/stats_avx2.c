@@ -71,13 +71,6 @@ static inline vi v_count(vi count, vm yes)
     return _mm256_sub_epi32(count, _mm256_castps_si256(yes));
 }
 
-static inline vf v_first(vf a, size_t n)
-{
-    __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    __m256i keep = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane);
-    return _mm256_and_ps(a, _mm256_castsi256_ps(keep));
-}
-
 static inline vf v_split(vf x, vf *out_mantissa)
 {
     __m256i bits = _mm256_castps_si256(x);

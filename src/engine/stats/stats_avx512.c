@@ -71,11 +71,6 @@ static inline vi v_count(vi count, vm yes)
     return _mm512_mask_sub_epi32(count, yes, count, _mm512_set1_epi32(-1));
 }
 
-static inline vf v_first(vf a, size_t n)
-{
-    return _mm512_maskz_mov_ps((__mmask16)((1U << n) - 1), a);
-}
-
 static inline vf v_split(vf x, vf *out_mantissa)
 {
     __m512i bits = _mm512_castps_si512(x);

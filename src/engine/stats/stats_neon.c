@@ -71,13 +71,6 @@ static inline vi v_count(vi count, vm yes)
     return vsubq_s32(count, vreinterpretq_s32_u32(yes));
 }
 
-static inline vf v_first(vf a, size_t n)
-{
-    static const uint32_t lane[LANES] = {0, 1, 2, 3};
-    uint32x4_t keep = vcltq_u32(vld1q_u32(lane), vdupq_n_u32((uint32_t)n));
-    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), keep));
-}
-
 static inline vf v_split(vf x, vf *out_mantissa)
 {
     int32x4_t bits = vreinterpretq_s32_f32(x);
