@@ -4,7 +4,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Every table as a file of one ZIP archive, written as it goes (sizes behind the data). */
@@ -14,15 +14,14 @@ struct zip_export {
     int status; /* first failure of the sink */
 };
 
+/* After a failure bytes are swallowed: an archive that is not completed leaks its compressor. */
 static la_ssize_t on_bytes(struct archive *archive, void *user, const void *bytes, size_t len)
 {
     struct zip_export *export = user;
+    (void)archive;
     if (export->status == 0)
         export->status = export->request->sink(export->request->user, bytes, len);
-    if (export->status == 0)
-        return (la_ssize_t)len;
-    archive_set_error(archive, EIO, "the export cannot be written");
-    return -1;
+    return (la_ssize_t)len;
 }
 
 static int fail(const struct zip_export *export, struct erg_err *err)
@@ -37,9 +36,9 @@ static int fail(const struct zip_export *export, struct erg_err *err)
 static int on_rows(void *user, const void *bytes, size_t len)
 {
     struct zip_export *export = user;
-    if (archive_write_data(export->archive, bytes, len) == (la_ssize_t)len)
-        return 0;
-    return export->status ? export->status : ERG_NOMEM;
+    if (archive_write_data(export->archive, bytes, len) != (la_ssize_t)len)
+        return ERG_NOMEM;
+    return export->status;
 }
 
 static int begin_file(struct zip_export *export, const char *table, struct erg_err *err)
@@ -55,7 +54,7 @@ static int begin_file(struct zip_export *export, const char *table, struct erg_e
     archive_entry_set_mtime(entry, 946684800, 0); /* the same run gives the same bytes */
     int rc = archive_write_header(export->archive, entry);
     archive_entry_free(entry);
-    return rc == ARCHIVE_OK ? 0 : fail(export, err);
+    return rc == ARCHIVE_OK && !export->status ? 0 : fail(export, err);
 }
 
 static int write_tables(struct zip_export *export, struct erg_err *err)
@@ -68,12 +67,14 @@ static int write_tables(struct zip_export *export, struct erg_err *err)
         int rc = begin_file(export, table, err);
         if (rc == 0)
             rc = erg_table_write(&request, table, err);
+        bool finished = archive_write_finish_entry(export->archive) == ARCHIVE_OK;
+        if (rc == 0 && (!finished || export->status))
+            rc = fail(export, err);
         if (rc)
             return rc;
-        if (archive_write_finish_entry(export->archive) != ARCHIVE_OK)
-            return fail(export, err);
     }
-    return archive_write_close(export->archive) == ARCHIVE_OK ? 0 : fail(export, err);
+    bool closed = archive_write_close(export->archive) == ARCHIVE_OK;
+    return closed && !export->status ? 0 : fail(export, err);
 }
 
 static int write_zip(const struct erg_export_request *request, struct erg_err *err)
@@ -89,6 +90,8 @@ static int write_zip(const struct erg_export_request *request, struct erg_err *e
         rc = fail(&export, err);
     if (rc == 0)
         rc = write_tables(&export, err);
+    if (rc && !export.status)
+        export.status = rc;
     archive_write_free(export.archive);
     return rc;
 }
