@@ -16,8 +16,8 @@ static const char *const queries[] = {
     [ERG_CURSOR_TOKENS] =
         "SELECT token_index, pass_index, t.phase_code, t.position, token, text, t.start_ns, "
         "t.duration_ns, t.cpu_nj, t.gpu_nj, t.ane_nj, t.dram_nj, t.soc_nj, t.other_nj, "
-        "t.grade_code FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id WHERE "
-        ERG_PASSES_OF_RUN ", t.id",
+        "t.grade_code FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
+        "WHERE " ERG_PASSES_OF_RUN ", t.id",
     [ERG_CURSOR_SAMPLES] =
         "SELECT t_ns, phase_code, cpu_power_mw, gpu_power_mw, ane_power_mw, dram_power_mw, "
         "soc_power_mw, other_power_mw, total_power_mw FROM power_samples WHERE run_id = ? "

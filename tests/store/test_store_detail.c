@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/root.h"
 #include "energy/attribution.h"
 #include "store/make_store.h"
 #include "store/spans.h"
@@ -247,6 +248,32 @@ static void the_extension_says_so_in_a_database_that_is_no_store(void **state)
     sqlite3_close(db);
 }
 
+/* The questions that docs/store.md asks. */
+static void the_examples_of_the_documentation_run(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text;
+    size_t len;
+    int examples = 0;
+    assert_int_equal(erg_read_file("../docs/store.md", 1 << 20, &text, &len, NULL), 0);
+    char *at = strstr(text, "```sql\n");
+    assert_non_null(at);
+    *strstr(at + 7, "```") = '\0';
+    const char *tail = at + 7;
+    while (*tail) {
+        sqlite3_stmt *stmt;
+        assert_int_equal(sqlite3_prepare_v2(fixture->foreign, tail, -1, &stmt, &tail), SQLITE_OK);
+        if (!stmt)
+            break;
+        examples++;
+        assert_true(sqlite3_step(stmt) != SQLITE_ERROR);
+        assert_true(sqlite3_column_count(stmt) > 1);
+        sqlite3_finalize(stmt);
+    }
+    assert_int_equal(examples, 3);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(conditions_select_what_a_full_scan_would, setup, teardown),
         cmocka_unit_test_setup_teardown(a_condition_on_the_run_leaves_other_runs_packed, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_examples_of_the_documentation_run, setup, teardown),
         cmocka_unit_test(the_extension_says_so_in_a_database_that_is_no_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
