@@ -22,6 +22,13 @@
 /* Descriptor number of the socket in the engine: the first behind stdin, stdout and stderr. */
 enum { ENGINE_FD = 3, STOP_POLL_MS = 10, CHUNK_BYTES = 65536 };
 
+/* While events keep coming: how often to look, and when to believe that they have stopped. */
+enum { REST_MS = 20, RESTS = 50 };
+
+/* What the engine writes during a rest must find room in the kernel, where it outlives the engine.
+ */
+enum { SOCKET_BYTES = 1 << 20 };
+
 /* In the child, after fork: async-signal-safe calls only. Never returns. */
 static void become_engine(const char *program, char *const envp[], int socket_fd, int stderr_fd,
                           int report_fd)
@@ -83,6 +90,7 @@ static int start_process(struct erg_engine *engine, const char *program, int soc
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) || pipe2(errors, O_CLOEXEC) ||
         pipe2(report, O_CLOEXEC))
         return erg_fail_errno(err, errno, "cannot start engine '%.128s'", program);
+    setsockopt(sockets[1], SOL_SOCKET, SO_SNDBUF, &(int){SOCKET_BYTES}, sizeof(int));
     engine->pid = fork();
     if (engine->pid == 0)
         become_engine(program, envp, sockets[1], errors[1], report[1]);
@@ -170,6 +178,7 @@ static int send_all(int fd, const char *bytes, size_t len)
 int erg_engine_send(struct erg_engine *engine, const char *json, struct erg_err *err)
 {
     uint32_t len = (uint32_t)strlen(json);
+    engine->rests = 0; /* the answer is waited for */
     if (send_all(engine->fd, (const char *)&len, sizeof len) || send_all(engine->fd, json, len))
         return erg_fail(err, ERG_GONE, "the engine does not take commands any more");
     return 0;
@@ -200,6 +209,11 @@ int erg_engine_wait(struct erg_engine *engine, int timeout_ms, struct erg_err *e
 {
     if (engine->ended)
         return erg_fail(err, ERG_GONE, "the engine is gone");
+    if (engine->rests > 0) {
+        engine->rests--;
+        poll(NULL, 0, REST_MS);
+        timeout_ms = 0;
+    }
     struct pollfd poll_fds[2] = {{.fd = engine->fd, .events = POLLIN},
                                  {.fd = engine->stderr_fd, .events = POLLIN}};
     if (poll(poll_fds, 2, timeout_ms) <= 0)
@@ -214,6 +228,8 @@ int erg_engine_wait(struct erg_engine *engine, int timeout_ms, struct erg_err *e
         return 0;
     char chunk[CHUNK_BYTES];
     ssize_t n = recv(engine->fd, chunk, sizeof chunk, MSG_DONTWAIT);
+    if (n > 0)
+        engine->rests = n < CHUNK_BYTES ? RESTS : 0; /* a full chunk: there is more */
     if (n > 0)
         return erg_reader_feed(engine->reader, chunk, (size_t)n, err);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))

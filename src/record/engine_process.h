@@ -17,6 +17,7 @@ struct erg_engine {
     int fd;        /* our end of the socket pair, non-blocking for reading */
     int stderr_fd; /* what the engine says on stderr: its last line explains a crash */
     struct erg_reader *reader;
+    int rests;  /* looks to come at intervals, without waiting at the socket */
     bool ended; /* end of file, or a stream that is not valid */
     char last_words[200];
 };
@@ -29,8 +30,12 @@ void erg_engine_stop(struct erg_engine *engine, int patience_ms);
 /* Send one command. GONE when the engine is not there any more. */
 int erg_engine_send(struct erg_engine *engine, const char *json, struct erg_err *err);
 
-/* Wait until there is something to read, or `timeout_ms`; then read it into the reader. GONE at
- * end of file (once all events have been taken). */
+/*
+ * Wait until there is something to read, or `timeout_ms`; then read it into the reader. GONE at end
+ * of file (once all events have been taken). While events keep coming it looks every 20 ms instead
+ * of waiting at the socket: being woken by each write would cost the engine tens of microseconds a
+ * token, and where all processors compute, the engine is the one that makes room.
+ */
 int erg_engine_wait(struct erg_engine *engine, int timeout_ms, struct erg_err *err);
 
 /*

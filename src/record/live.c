@@ -143,6 +143,15 @@ static bool text_is(const struct erg_event *event, const char *text)
     return event->text.len == strlen(text) && memcmp(event->text.bytes, text, event->text.len) == 0;
 }
 
+/* From here on there are rows, and a place for them. */
+static int begin_run(struct erg_live *live, struct erg_err *err)
+{
+    live->begun = live->loaded = true;
+    if (!live->options->store_path)
+        return 0;
+    return erg_outcome_store(&live->outcome, live->options->store_path, err);
+}
+
 static int take_event(struct erg_live *live, const struct erg_event *event, struct erg_err *err)
 {
     if (event->type >= ERG_REC_RECORDING)
@@ -154,6 +163,8 @@ static int take_event(struct erg_live *live, const struct erg_event *event, stru
     if (event->type == ERG_REC_LOG && event->level_or_status == ERG_LOG_INFO &&
         text_is(event, "loaded"))
         live->loaded = true;
+    if (event->type == ERG_REC_RUN_BEGIN && rc == 0)
+        rc = begin_run(live, err);
     if (event->type == ERG_REC_SECTION_BEGIN)
         erg_power_poke(live->power);
     if (event->type == ERG_REC_RUN_END) {

@@ -34,6 +34,7 @@ struct erg_live {
     struct erg_buf moving; /* the inbox while it is put on the tape */
 
     bool loaded; /* the engine has the model */
+    bool begun;  /* RUN_BEGIN seen: the run is in the store */
     bool ended;  /* RUN_END seen */
     bool cancel_sent;
     int64_t cancel_ns;

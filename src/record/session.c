@@ -104,11 +104,14 @@ static int send_command(struct erg_live *live,
     return rc;
 }
 
-/* Pump until the model is loaded, the engine says no, or it is gone. */
+/*
+ * Pump until the model is loaded, the engine says no, or it is gone. An engine that takes no
+ * commands simply begins its run.
+ */
 static int load_model(struct erg_live *live, struct erg_err *err)
 {
     int rc = send_command(live, erg_command_load, err);
-    while (rc == 0 && !live->loaded && !live->ended) {
+    while (rc == 0 && !live->loaded && !live->begun && !live->ended) {
         rc = erg_live_pump(live, PUMP_MS, err);
         if (rc == 0 && live->cancel_sent)
             return erg_fail(err, ERG_CANCELLED, "cancelled while loading the model");
@@ -233,20 +236,14 @@ static int run_on(struct erg_session *session, struct erg_live *live, struct erg
     struct ending ending;
     stage(live->observer, "loading model");
     int rc = load_model(live, &why);
-    bool loaded = rc == 0 && live->loaded;
-    if (loaded && live->options->store_path) {
-        rc = erg_outcome_store(&live->outcome, live->options->store_path, err);
-        if (rc)
-            return rc;
-    }
-    if (loaded)
+    if (rc == 0 && live->loaded && !live->begun)
         rc = measure_idle(live, &why);
-    if (loaded && rc == 0)
+    if (rc == 0 && live->loaded)
         rc = generate(live, &why);
     describe_ending(session, live, rc, &why, &ending);
     if (rc)
         session->running = false;
-    if (!loaded || never_ran(live, &ending)) {
+    if (!live->loaded || never_ran(live, &ending)) {
         int code = ending.code ? ending.code : ERG_INVALID;
         out->failure_code = code;
         return erg_fail(err, code, "%s", ending.failure[0] ? ending.failure : why.text);

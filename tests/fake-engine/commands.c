@@ -25,6 +25,8 @@ static void obey(struct fake_engine *engine, const char *json)
 {
     if (is_command(json, "run"))
         engine->run = true;
+    else if (is_command(json, "load"))
+        ergon_probe_log(engine->probe, ERGON_INFO, "loaded");
     else if (is_command(json, "cancel"))
         engine->cancel = true;
     else if (is_command(json, "quit"))

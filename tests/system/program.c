@@ -124,6 +124,7 @@ sqlite3 *open_store(const char *name)
     sqlite3 *db;
     char *message = NULL;
     assert_int_equal(sqlite3_open_v2(in_folder(name), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
     sqlite3_enable_load_extension(db, 1);
     int rc = sqlite3_load_extension(db, ERGON_SQLITE_EXTENSION, NULL, &message);
     if (rc)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "system/program.h"
 
+#include "base/num.h"
+
 #include <dirent.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,7 +20,10 @@
 static int rounds(void)
 {
     const char *text = getenv("ERGON_KILLS");
-    return text ? (int)strtol(text, NULL, 10) : 12;
+    int64_t count = 12;
+    if (text)
+        assert_int_equal(erg_parse_i64(text, 1, 100000, &count, NULL), 0);
+    return (int)count;
 }
 
 static void wait_ms(int ms)
@@ -37,7 +42,10 @@ static pid_t child_of(pid_t parent)
     if (!fgets(text, sizeof text, file))
         text[0] = '\0';
     fclose(file);
-    return (pid_t)strtol(text, NULL, 10);
+    int64_t pid = 0;
+    text[strcspn(text, " ")] = '\0';
+    erg_parse_i64(text, 1, INT32_MAX, &pid, NULL);
+    return (pid_t)pid;
 }
 
 /* A run that lasts some seconds: again and again the same context of 500 tokens. */
@@ -147,6 +155,64 @@ static void test_recorder_is_killed(void **state)
     json_decref(runs);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/*
+ * A killed recorder loses at most the last second: of an engine that evaluates a token every 10 ms,
+ * all but about a hundred are there. The commit interval and the sensor's period add to it on
+ * a busy machine, so half a second of grace is given.
+ */
+static void test_at_most_a_second_is_lost(void **state)
+{
+    (void)state;
+    FILE *script = fopen(in_folder("slow.script"), "w");
+    assert_non_null(script);
+    fputs("run_begin {}\nsection pre_inference tokenization 1ms\nrealtime on\nrepeat 2000\n"
+          "pass decode duration=10ms\ntoken 5 \"x\"\nend\nrun_end\n",
+          script);
+    fclose(script);
+    setenv("ERGON_FAKE_SCRIPT", in_folder("slow.script"), 1);
+    static const char *const args[] = {"run",
+                                       "-m",
+                                       TALES,
+                                       "-p",
+                                       "x",
+                                       "--engine",
+                                       ERGON_FAKE_ENGINE,
+                                       "--power",
+                                       "synthetic:cpu=5W",
+                                       "--tag",
+                                       "slow",
+                                       NULL};
+    pid_t pid = start_ergon(args, -1, -1);
+    int64_t start = now_ms(), began = 0;
+    /* The run is in the store from its begin on. */
+    while (!began && now_ms() - start < 20000) {
+        wait_ms(5);
+        sqlite3 *db = open_store("test.db");
+        if (query_int(db, "SELECT count(*) FROM profiling_runs WHERE tags LIKE '%slow%'"))
+            began = now_ms();
+        sqlite3_close(db);
+    }
+    assert_true(began > 0);
+    wait_ms(2600);
+    kill(pid, SIGKILL);
+    int64_t lived = now_ms() - began;
+    waitpid(pid, NULL, 0);
+    sqlite3 *db = open_store("test.db");
+    int64_t tokens = query_int(db, "SELECT count(*) FROM tokens t JOIN profiling_runs r ON "
+                                   "r.id=t.run_id WHERE r.tags LIKE '%slow%'");
+    print_message("killed after %d ms: %d tokens of 10 ms are kept\n", (int)lived, (int)tokens);
+    assert_true(tokens * 10 >= lived - 1500);
+    check_integrity(db);
+    sqlite3_close(db);
+}
+
 /* Ctrl-C keeps the run. */
 static void test_interrupt(void **state)
 {
@@ -167,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engine_is_killed),
         cmocka_unit_test(test_recorder_is_killed),
+        cmocka_unit_test(test_at_most_a_second_is_lost),
         cmocka_unit_test(test_interrupt),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
