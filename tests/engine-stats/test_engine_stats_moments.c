@@ -10,6 +10,7 @@
 enum data {
     NORMAL,      /* mean 0, deviation 1 */
     FAR_MEAN,    /* mean 1000, deviation 0.1 */
+    FARTHEST,    /* a deviation of four times the last bit of the mean */
     OUTLIERS,    /* 1e4 among 1e-3 */
     FIRST_ALONE, /* the first value is the outlier */
     STEPS,       /* the mean jumps from part to part */
@@ -28,6 +29,8 @@ static double value_of(enum data kind, size_t i, size_t count, uint64_t *state)
     switch (kind) {
     case FAR_MEAN:
         return 1000 + 0.1 * normal;
+    case FARTHEST:
+        return 1.2e7 + 4 * normal;
     case OUTLIERS:
         return test_below(state, 200) ? 1e-3 * normal : 1e4;
     case FIRST_ALONE:

@@ -67,10 +67,10 @@ static void nothing_but_nan(void **unused)
 {
     (void)unused;
     float values[100];
-    struct erg_tensor_view view = row_view(ERG_SCALAR_F32, values, ERG_COUNT(values));
     struct erg_stats stats;
     for (size_t i = 0; i < ERG_COUNT(values); i++)
         values[i] = NAN;
+    struct erg_tensor_view view = row_view(ERG_SCALAR_F32, values, ERG_COUNT(values));
     stats_of(erg_stats_select(ERG_STATS_BEST), &view, NULL, ERG_STATS_ALL, 0.01, &stats);
     assert_int_equal(stats.nonfinite_count, 100);
     assert_true(isnan(stats.mean_abs) && isnan(stats.std) && isnan(stats.max_abs));

@@ -96,9 +96,9 @@ static float first_shift(const struct walk *walk, const struct erg_block *block)
         part.rows = (block->rows + 3) / 4;
     else if (block->columns > few)
         part.columns = few;
-    part.shift = as_shift(erg_scalar_load(walk->type, block->data));
+    part.shift = 0;
     walk->kernels->block[ERG_STATS_VARIANCE][walk->type](&part, &sums);
-    return as_shift(part.shift + sums.sum / (double)(part.rows * part.columns));
+    return as_shift(sums.sum / (double)(part.rows * part.columns));
 }
 
 /* Whether float held the sums: finite, and no square lost below its range. */
