@@ -29,6 +29,15 @@ struct deleted {
     size_t count;
 };
 
+static bool is_among(char *const *ids, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(ids[i], id) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int delete_named(struct erg_cli *cli, struct erg_store *store, struct deleted *deleted,
                         struct erg_err *err)
 {
@@ -39,9 +48,10 @@ static int delete_named(struct erg_cli *cli, struct erg_store *store, struct del
             return rc;
     }
     for (size_t i = 0; i < cli->arg_count; i++) {
+        if (is_among(deleted->ids, i, deleted->ids[i]))
+            continue;
         int rc = erg_store_delete(store, deleted->ids[i], err);
-        /* The same run under two names is gone as asked. */
-        if (rc && !(rc == ERG_NOT_FOUND && i > 0))
+        if (rc)
             return rc;
         deleted->count++;
     }
@@ -100,8 +110,10 @@ static int run_on(struct erg_cli *cli, struct erg_store *store)
     if (!rc && cli->arg_count) {
         rc = delete_named(cli, store, &deleted, &err);
         count = (int)deleted.count;
-        for (size_t i = 0; i < deleted.count; i++)
-            erg_jsonw_str(&w, deleted.ids[i]);
+        for (size_t i = 0; !rc && i < cli->arg_count; i++) {
+            if (!is_among(deleted.ids, i, deleted.ids[i]))
+                erg_jsonw_str(&w, deleted.ids[i]);
+        }
     }
     if (!rc && o->older_than_ns >= 0) {
         int old = 0;

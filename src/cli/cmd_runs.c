@@ -2,8 +2,6 @@
 #include "cli/commands.h"
 
 #include "base/clock.h"
-#include "base/num.h"
-#include "base/utf8.h"
 #include "cli/json.h"
 #include "cli/listing.h"
 #include "cli/runs_json.h"
@@ -125,7 +123,7 @@ static int print_table(struct erg_cli *cli, struct erg_store *store,
     } columns[] = {
         {"run", false, 0},    {"begun", false, 0},    {"model", false, 16},
         {"status", false, 0}, {"tokens", true, 0},    {"time", true, 0},
-        {"energy", true, 0},  {"per token", true, 0}, {"prompt", false, 24},
+        {"energy", true, 0},  {"per token", true, 0}, {"prompt", false, 20},
     };
     struct erg_listing table = {0};
     struct erg_buf text = {0};
@@ -156,7 +154,14 @@ static int print_table(struct erg_cli *cli, struct erg_store *store,
 
 static int put_summary(void *user, const struct erg_run_row *row)
 {
-    return erg_runs_put_json(user, row);
+    struct erg_jsonw *w = user;
+    struct erg_buf text = {0};
+    erg_runs_cut_bodies(row->summary_json ? row->summary_json : "{}", &text);
+    int rc = erg_buf_status(&text);
+    if (!rc)
+        erg_jsonw_raw(w, erg_buf_view(&text));
+    erg_buf_deinit(&text);
+    return rc;
 }
 
 static int print_json(struct erg_cli *cli, struct erg_store *store,

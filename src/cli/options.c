@@ -65,7 +65,7 @@ static int unknown_name(const struct parse *parse, const char *name, size_t len,
 static bool is_choice(const char *choices, const char *text)
 {
     size_t len = strlen(text);
-    while (len) {
+    while (len && !strchr(text, '|')) {
         if (strncmp(choices, text, len) == 0 && (choices[len] == '|' || !choices[len]))
             return true;
         choices = strchr(choices, '|');

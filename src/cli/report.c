@@ -126,7 +126,8 @@ static void put_sources(const struct erg_report *report, struct erg_buf *out)
     json_array_foreach(sources, i, source)
         join(&line, json_string_value(source) ? json_string_value(source) : "");
     if (!line.len) {
-        put_line(report, out, "energy", "not measured: no power source was used");
+        if (!isfinite(erg_json_number(report->summary, "total_energy_mj")))
+            put_line(report, out, "energy", "not measured: no power source was used");
         erg_buf_deinit(&line);
         return;
     }
@@ -163,30 +164,46 @@ void erg_report_header(const struct erg_report *report, struct erg_buf *out)
 /* --- totals and phases --------------------------------------------------------------------------
  */
 
-static void put_totals(const struct erg_report *report, struct erg_buf *out)
+/* "before VALUE after" as one more part of a line; nothing when the value is not known. */
+static void join_known(struct erg_buf *line, const char *before, const char *value,
+                       const char *after, bool known)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%s%s%s", before, value, after);
+    join(line, known ? text : "");
+}
+
+static void put_total(const struct erg_report *report, struct erg_buf *out)
 {
     const json_t *s = report->summary;
-    char a[ERG_UNIT_BYTES], b[ERG_UNIT_BYTES], c[ERG_UNIT_BYTES], text[256];
+    char a[ERG_UNIT_BYTES], b[ERG_UNIT_BYTES];
     double energy = erg_json_number(s, "total_energy_mj");
-    double per_token = erg_json_number(s, "joules_per_token");
-    erg_buf_putc(out, '\n');
-    if (isfinite(energy))
-        snprintf(text, sizeof text, "%s in %s: average %s, peak %s", erg_show_energy(energy, a),
-                 erg_show_time(erg_json_number(s, "total_duration_ms"), b),
-                 erg_show_power(erg_json_number(s, "average_power_mw"), c),
-                 erg_show_power(erg_json_number(s, "peak_power_mw"), (char[ERG_UNIT_BYTES]){0}));
-    else
-        snprintf(text, sizeof text, "%s",
-                 erg_show_time(erg_json_number(s, "total_duration_ms"), b));
-    put_line(report, out, "total", text);
+    double average = erg_json_number(s, "average_power_mw");
+    double peak = erg_json_number(s, "peak_power_mw");
     struct erg_buf line = {0};
-    if (isfinite(per_token))
-        erg_buf_printf(&line, "%s, ", erg_show_energy(per_token * 1000, a));
-    erg_buf_printf(&line, "%s tokens per second; %.0f in, %.0f out; first after %s",
-                   erg_show_plain(erg_json_number(s, "tokens_per_second"), a),
-                   erg_json_number(s, "input_tokens"), erg_json_number(s, "output_tokens"),
-                   erg_show_time(erg_json_number(s, "time_to_first_token_ms"), b));
-    flush_line(report, out, "per token", &line);
+    if (isfinite(energy))
+        erg_buf_printf(&line, "%s in ", erg_show_energy(energy, a));
+    erg_buf_puts(&line, erg_show_time(erg_json_number(s, "total_duration_ms"), b));
+    join_known(&line, "average ", erg_show_power(average, a), "", isfinite(average));
+    join_known(&line, "peak ", erg_show_power(peak, a), "", isfinite(peak));
+    flush_line(report, out, "total", &line);
+}
+
+static void put_rates(const struct erg_report *report, struct erg_buf *out)
+{
+    const json_t *s = report->summary;
+    char a[ERG_UNIT_BYTES];
+    double per_token = erg_json_number(s, "joules_per_token") * 1000;
+    double rate = erg_json_number(s, "tokens_per_second");
+    double in = erg_json_number(s, "input_tokens"), made = erg_json_number(s, "output_tokens");
+    double first = erg_json_number(s, "time_to_first_token_ms");
+    struct erg_buf line = {0};
+    join_known(&line, "", erg_show_energy(per_token, a), " per token", isfinite(per_token));
+    join_known(&line, "", erg_show_plain(rate, a), " per second", isfinite(rate));
+    join_known(&line, "", erg_show_count(in, a), " in", isfinite(in));
+    join_known(&line, "", erg_show_count(made, a), " out", isfinite(made));
+    join_known(&line, "the first after ", erg_show_time(first, a), "", isfinite(first));
+    flush_line(report, out, "tokens", &line);
 }
 
 static void put_share(struct erg_listing *table, double part, double whole)
@@ -283,7 +300,7 @@ static void put_part(struct part_table *parts, const char *name, double mj, doub
 }
 
 /* The line that the ones above add up to. */
-static void put_total(struct part_table *parts, const json_t *phase)
+static void put_phase_total(struct part_table *parts, const json_t *phase)
 {
     char name[64], a[ERG_UNIT_BYTES];
     snprintf(name, sizeof name, "all of %.40s", erg_json_text(phase, "phase"));
@@ -325,7 +342,7 @@ static void fill_parts(struct part_table *parts, const struct erg_rows *rows, si
         put_part(parts, "unattributed", rest_mj, rest_ms);
     put_part(parts, "between passes", erg_json_number(phase, "unattributed_energy_mj"),
              erg_json_number(phase, "unattributed_ms"));
-    put_total(parts, phase);
+    put_phase_total(parts, phase);
 }
 
 static int write_parts(const struct erg_report *report, const json_t *phase,
@@ -510,7 +527,9 @@ static void put_warnings(const struct erg_report *report, struct erg_buf *out)
 int erg_report_write(const struct erg_report *report, struct erg_buf *out, struct erg_err *err)
 {
     erg_report_header(report, out);
-    put_totals(report, out);
+    erg_buf_putc(out, '\n');
+    put_total(report, out);
+    put_rates(report, out);
     int rc = erg_report_phases(report, out);
     if (!rc)
         rc = put_all_components(report, out);

@@ -2,74 +2,74 @@
 #include "cli/runs_json.h"
 
 #include "base/utf8.h"
-#include "cli/json.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { BODY_CHARACTERS = 200 };
 
-static int set(json_t *summary, const char *key, json_t *value)
+/*
+ * Works on the text: reading the numbers and writing them again would not give them back digit by
+ * digit. The text is a summary of our own, so it is valid JSON.
+ */
+
+/* Bytes of the string literal at `text`, quotes included. */
+static size_t literal_length(const char *text)
 {
-    return json_object_set_new(summary, key, value ? value : json_null()) ? ERG_NOMEM : 0;
+    size_t i = 1;
+    while (text[i] && text[i] != '"')
+        i += text[i] == '\\' && text[i + 1] ? 2 : 1;
+    return text[i] ? i + 1 : i;
 }
 
-static int set_text(json_t *summary, const char *key, const char *text)
+/* Bytes of the character at `text` inside a literal: an escape, a pair of surrogates, UTF-8. */
+static size_t character_length(const char *text, size_t len)
 {
-    return set(summary, key, text ? json_string(text) : json_null());
-}
-
-/* Bytes of the first `characters` characters. */
-static size_t cut(const char *text, size_t len, size_t characters)
-{
-    size_t at = 0;
-    while (at < len && characters--) {
-        size_t step = erg_utf8_step(text + at, len - at);
-        at += step ? step : 1;
+    if (text[0] == '\\' && len >= 2) {
+        if (text[1] != 'u' || len < 6)
+            return text[1] == 'u' ? len : 2;
+        int high = (text[2] == 'd' || text[2] == 'D') && strchr("89abAB", text[3]) != NULL;
+        return high && len >= 12 && text[6] == '\\' ? 12 : 6;
     }
-    return at;
+    size_t step = erg_utf8_step(text, len);
+    return step ? step : 1;
 }
 
-static int cut_body(json_t *summary, const char *key)
+/* The literal at `text`, cut behind its first BODY_CHARACTERS characters. */
+static void put_cut(struct erg_buf *out, const char *text, size_t len)
 {
-    const json_t *value = json_object_get(summary, key);
-    if (!json_is_string(value))
-        return 0;
-    const char *text = json_string_value(value);
-    size_t len = json_string_length(value);
-    size_t keep = cut(text, len, BODY_CHARACTERS);
-    return keep < len ? set(summary, key, json_stringn(text, keep)) : 0;
+    size_t at = 1;
+    for (int i = 0; i < BODY_CHARACTERS && at + 1 < len; i++)
+        at += character_length(text + at, len - 1 - at);
+    erg_buf_append(out, text, at);
+    erg_buf_putc(out, '"');
 }
 
-int erg_runs_put_json(struct erg_jsonw *w, const struct erg_run_row *row)
+static int is_body(const char *key, size_t len)
 {
-    ERG_AUTO_JSON json_t *summary = NULL;
-    struct erg_err err;
-    int rc = 0;
-    /* A run whose recorder died at once has no summary yet. */
-    if (!row->summary_json || erg_json_load(row->summary_json, "", &summary, &err))
-        summary = json_object();
-    rc = cut_body(summary, "prompt");
-    if (!rc)
-        rc = cut_body(summary, "response");
-    if (!rc)
-        rc = set_text(summary, "id", row->id);
-    if (!rc)
-        rc = set_text(summary, "run_id", row->id);
-    if (!rc)
-        rc = set_text(summary, "created_at", row->created_at);
-    if (!rc)
-        rc = set_text(summary, "status", row->status);
-    if (!rc)
-        rc = set_text(summary, "failure", row->failure);
-    if (!rc)
-        rc = set_text(summary, "experiment_name", row->experiment_name);
-    if (!rc)
-        rc = set(summary, "tags", json_loads(row->tags_json ? row->tags_json : "[]", 0, NULL));
-    char *text = rc ? NULL : json_dumps(summary, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    if (!text)
-        return ERG_NOMEM;
-    erg_jsonw_raw(w, text);
-    free(text);
-    return 0;
+    return (len == 8 && memcmp(key, "\"prompt\"", 8) == 0) ||
+           (len == 10 && memcmp(key, "\"response\"", 10) == 0);
+}
+
+void erg_runs_cut_bodies(const char *summary_json, struct erg_buf *out)
+{
+    int depth = 0, body = 0;
+    for (const char *at = summary_json; *at;) {
+        size_t len = 1;
+        if (*at == '"') {
+            len = literal_length(at);
+            int is_key = at[len] == ':';
+            if (body && !is_key) {
+                put_cut(out, at, len);
+                at += len;
+                body = 0;
+                continue;
+            }
+            body = is_key && depth == 1 && is_body(at, len);
+        } else {
+            depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+            body = body && *at == ':';
+        }
+        erg_buf_append(out, at, len);
+        at += len;
+    }
 }

@@ -2,13 +2,9 @@
 #ifndef ERG_CLI_RUNS_JSON_H
 #define ERG_CLI_RUNS_JSON_H
 
-#include "base/jsonw.h"
-#include "store/rows.h"
+#include "base/buf.h"
 
-/*
- * The summary of a run for a list: prompt and response cut at 200 characters; status, failure, tags
- * and experiment as the columns have them. 0 or an error code.
- */
-int erg_runs_put_json(struct erg_jsonw *w, const struct erg_run_row *row);
+/* Append a summary for a list of runs: `prompt` and `response` cut at 200 characters. */
+void erg_runs_cut_bodies(const char *summary_json, struct erg_buf *out);
 
 #endif

@@ -102,7 +102,7 @@ const char *erg_show_plain(double value, char *out)
         return missing(out);
     if (value != 0 && fabs(value) < 0.00995)
         snprintf(out, ERG_UNIT_BYTES, "%.2g", value);
-    else if (fabs(value) < 0.9995)
+    else if (value != 0 && fabs(value) < 0.9995)
         snprintf(out, ERG_UNIT_BYTES, "%.3f", value);
     else
         put_digits(value, "", out);
