@@ -3,6 +3,7 @@
 
 #include "store/make_store.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 /* Wrong usage: one line on stderr that says what and where to read on, exit 2, empty stdout. */
@@ -92,9 +93,8 @@ static void test_usage_errors_point_to_help(void **state)
                                            "delete", "sql",  "models", "doctor"};
     (void)state;
     for (size_t i = 0; i < ERG_COUNT(commands); i++) {
-        char hint[64] = "(try 'ergon ";
-        strcat(hint, commands[i]);
-        strcat(hint, " --help')");
+        char hint[64];
+        snprintf(hint, sizeof hint, "(try 'ergon %s --help')", commands[i]);
         struct output output = ergon(commands[i], "--no-such-option");
         assert_one_line_error(&output, 2, hint);
         free_output(&output);
