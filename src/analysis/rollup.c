@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "energy/attribution.h"
+#include "store/pass.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -183,23 +183,14 @@ static int add_line(struct erg_rollup *rollup, const struct erg_pass_row *pass,
 
 int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, struct erg_err *err)
 {
-    size_t n = pass->n_spans;
-    ERG_AUTO_FREE struct erg_span_features *features = erg_calloc(n, sizeof *features);
-    ERG_AUTO_FREE struct erg_energy *parts = erg_calloc(n, sizeof *parts);
-    if (!features || !parts)
-        return erg_fail(err, ERG_NOMEM, "no memory for %zu spans", n);
-    int64_t rest_ns = pass->t1_ns - pass->t0_ns;
-    for (size_t i = 0; i < n; i++) {
-        features[i].duration_ns = (int64_t)pass->spans[i].ticks * ERG_TICK_NS;
-        features[i].flops = value_at(pass, ERG_VALUE_FLOPS, i);
-        features[i].bytes = value_at(pass, ERG_VALUE_BYTES, i);
-        rest_ns -= features[i].duration_ns;
-    }
-    struct erg_energy rest = erg_attribute(erg_attribution_find(NULL), &pass->energy,
-                                           pass->t1_ns - pass->t0_ns, features, n, parts);
-    int rc = 0;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = add_line(rollup, pass, &pass->spans[i], features[i].duration_ns, &parts[i]);
+    uint32_t n = pass->n_spans;
+    ERG_AUTO_FREE struct erg_energy *parts = NULL;
+    struct erg_energy rest;
+    int rc = erg_pass_attribute(pass, &parts, &rest);
+    int64_t rest_ns = pass->t1_ns - pass->t0_ns - erg_pass_covered_ns(pass);
+    for (uint32_t i = 0; i < n && rc == 0; i++)
+        rc = add_line(rollup, pass, &pass->spans[i], (int64_t)pass->spans[i].ticks * ERG_TICK_NS,
+                      &parts[i]);
     if (rc == 0 && (rest_ns || erg_energy_total_nj(&rest)))
         rc = add_line(rollup, pass, NULL, rest_ns, &rest);
     return rc ? erg_fail(err, rc, "no memory for a table") : 0;

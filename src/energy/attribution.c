@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "energy/attribution.h"
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "energy/wide.h"
 
@@ -110,33 +111,30 @@ static int64_t uncovered_ns(int64_t window_ns, const struct erg_span_features *s
     return window_ns > 0 ? window_ns : 0;
 }
 
-struct erg_energy erg_attribute(const struct erg_attribution_model *model,
-                                const struct erg_energy *pass, int64_t window_ns,
-                                const struct erg_span_features *spans, size_t count,
-                                struct erg_energy *out_parts)
+int erg_attribute(const struct erg_attribution_model *model, const struct erg_energy *pass,
+                  int64_t window_ns, const struct erg_span_features *spans, size_t count,
+                  struct erg_energy *out_parts, struct erg_energy *out_rest)
 {
-    for (size_t i = 0; i < count; i++)
-        out_parts[i] = (struct erg_energy){0};
     ERG_AUTO_FREE struct erg_span_features *all = erg_calloc(count + 1, sizeof *all);
     ERG_AUTO_FREE uint64_t *weights = erg_calloc(count + 1, sizeof *weights);
     ERG_AUTO_FREE int64_t *parts = erg_calloc(count + 1, sizeof *parts);
     if (!all || !weights || !parts)
-        return *pass;
+        return ERG_NOMEM;
     if (count)
         memcpy(all, spans, count * sizeof *all);
     all[count] = (struct erg_span_features){uncovered_ns(window_ns, spans, count), NAN, NAN};
     (model ? model : &models[0])->weights(all, count + 1, weights);
 
-    struct erg_energy rest = {.present = pass->present};
+    for (size_t i = 0; i < count; i++)
+        out_parts[i] = (struct erg_energy){.present = pass->present};
+    *out_rest = (struct erg_energy){.present = pass->present};
     for (int d = 0; d < ERG_DOMAINS; d++) {
         if (!(pass->present >> d & 1))
             continue;
         int64_t unsplit = erg_split_nj(pass->nj[d], weights, count + 1, parts);
-        rest.nj[d] = parts[count] + unsplit;
-        for (size_t i = 0; i < count; i++) {
+        out_rest->nj[d] = parts[count] + unsplit;
+        for (size_t i = 0; i < count; i++)
             out_parts[i].nj[d] = parts[i];
-            out_parts[i].present |= 1u << d;
-        }
     }
-    return rest;
+    return 0;
 }

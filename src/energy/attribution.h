@@ -40,13 +40,11 @@ int64_t erg_split_nj(int64_t total_nj, const uint64_t *weights, size_t count, in
 /*
  * Split every domain of `pass` over `count` spans that follow one another inside a window of
  * `window_ns` nanoseconds (at least their sum): the uncovered rest of the window takes part in the
- * split under the model's weights and is returned as unattributed. Ordinary
- * result: sum of out_parts + return value = pass, domain by domain. NOMEM is signalled by
- * returning the whole pass with *out_parts zeroed.
+ * split under the model's weights and becomes *out_rest, the unattributed part. The sum of
+ * out_parts and *out_rest equals pass, domain by domain. 0, or NOMEM with nothing written.
  */
-struct erg_energy erg_attribute(const struct erg_attribution_model *model,
-                                const struct erg_energy *pass, int64_t window_ns,
-                                const struct erg_span_features *spans, size_t count,
-                                struct erg_energy *out_parts);
+int erg_attribute(const struct erg_attribution_model *model, const struct erg_energy *pass,
+                  int64_t window_ns, const struct erg_span_features *spans, size_t count,
+                  struct erg_energy *out_parts, struct erg_energy *out_rest);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "energy/attribution.h"
+#include "store/pass.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -74,23 +74,16 @@ int erg_parts_fill(struct erg_parts *parts, const struct erg_pass_row *pass, str
     parts->items = items;
     parts->capacity = (uint32_t)capacity;
     ERG_AUTO_FREE struct key *keys = erg_calloc(n, sizeof *keys);
-    ERG_AUTO_FREE struct erg_span_features *features = erg_calloc(n, sizeof *features);
-    ERG_AUTO_FREE struct erg_energy *energies = erg_calloc(n, sizeof *energies);
     ERG_AUTO_FREE int64_t *starts = erg_calloc(n, sizeof *starts);
-    if (rc || !keys || !features || !energies || !starts)
+    ERG_AUTO_FREE struct erg_energy *energies = NULL;
+    if (rc || !keys || !starts || erg_pass_attribute(pass, &energies, &parts->rest))
         return no_memory(err);
     int64_t t_ns = pass->t0_ns;
     for (uint32_t i = 0; i < n; i++) {
         starts[i] = t_ns;
-        features[i] =
-            (struct erg_span_features){(int64_t)pass->spans[i].ticks * ERG_TICK_NS, NAN, NAN};
-        t_ns += features[i].duration_ns;
+        t_ns += (int64_t)pass->spans[i].ticks * ERG_TICK_NS;
     }
     parts->rest_ns = pass->t1_ns - t_ns;
-    parts->rest = erg_attribute(erg_attribution_find(NULL), &pass->energy,
-                                pass->t1_ns - pass->t0_ns, features, n, energies);
-    if (n && erg_energy_known(&pass->energy) && !erg_energy_known(&energies[0]))
-        return no_memory(err); /* how erg_attribute() says so */
     order(keys, pass);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t span = keys[i].span;

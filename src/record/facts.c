@@ -46,6 +46,20 @@ static int64_t peak_window_ns(const struct erg_join *join)
     return exact ? INT64_C(1000000) : join->header.interval_ns / 2;
 }
 
+/*
+ * Highest power (mW) of a window: between readings, and at least the window's own average, which no
+ * peak can be below. < 0 when nothing is known.
+ */
+static double peak_mw(const struct erg_join *join, const struct erg_window *window, int64_t t0_ns,
+                      int64_t t1_ns)
+{
+    double peak = erg_timeline_peak_mw(join->timeline, t0_ns, t1_ns, peak_window_ns(join));
+    if (!erg_energy_known(&window->energy) || t1_ns <= t0_ns)
+        return peak;
+    double average = (double)erg_energy_total_nj(&window->energy) / (double)(t1_ns - t0_ns) * 1e3;
+    return average > peak ? average : peak;
+}
+
 static void fill_phase(const struct erg_join *join, uint32_t phase, struct erg_phase_facts *out)
 {
     *out = join->phases[phase];
@@ -60,7 +74,8 @@ static void fill_phase(const struct erg_join *join, uint32_t phase, struct erg_p
     struct erg_window window = erg_timeline_window(join->timeline, t0, t1);
     out->energy = window.energy;
     out->grade = window.grade;
-    out->peak_mw = erg_timeline_peak_mw(join->timeline, t0, t1, peak_window_ns(join));
+    if (t1 - t0 >= peak_window_ns(join))
+        out->peak_mw = peak_mw(join, &window, t0, t1);
     out->unattributed = erg_energy_sub(&out->energy, &join->phase_children[phase]);
 }
 
@@ -76,7 +91,9 @@ static void fill_energy(const struct erg_join *join, struct erg_run_facts *out)
     out->energy = window.energy;
     out->grade = window.grade;
     out->coverage_ratio = window.coverage_ratio;
-    out->peak_mw = erg_timeline_peak_mw(join->timeline, t0, t1, peak_window_ns(join));
+    out->peak_mw = peak_mw(join, &window, t0, t1);
+    for (uint32_t phase = 0; phase < ERG_PHASES; phase++)
+        out->peak_mw = fmax(out->peak_mw, out->phases[phase].peak_mw);
     struct erg_energy rest = erg_energy_sub(&out->energy, &join->in_spans);
     out->unattributed_nj = erg_energy_total_nj(&rest);
     if (out->has_load)
@@ -93,16 +110,22 @@ static void fill_energy(const struct erg_join *join, struct erg_run_facts *out)
 /* What a reader of the energies must know; said once, at the end. */
 static void warn_about_power(struct erg_join *join, const struct erg_run_facts *facts)
 {
-    bool synthetic = false, estimated = false;
+    bool synthetic = false, estimated = false, measured = false;
     for (uint32_t i = 0; i < join->channel_count; i++) {
         synthetic |= join->channels[i].synthetic;
         estimated |= join->channels[i].estimated;
+        measured |= !join->channels[i].estimated;
     }
     static const char fake[] = "energies come from a simulated source, not from this machine";
-    static const char model[] = "energies are estimates from a power model: no sensor was read";
+    static const char model[] =
+        "energies are estimates from a power model: no sensor was read (see 'ergon doctor')";
+    static const char some[] =
+        "the energy of some domains is an estimate from a power model (see 'ergon doctor')";
     if (synthetic)
         erg_join_warn(join, fake, sizeof fake - 1);
-    if (estimated)
+    if (estimated && measured)
+        erg_join_warn(join, some, sizeof some - 1);
+    else if (estimated)
         erg_join_warn(join, model, sizeof model - 1);
     if (facts->coverage_ratio < 0.995) {
         char text[120];

@@ -152,6 +152,32 @@ static int begin_run(struct erg_live *live, struct erg_err *err)
     return erg_outcome_store(&live->outcome, live->options->store_path, err);
 }
 
+/*
+ * Is a phase beginning or ending just now? Sections lie between phases, a prefill pass may be the
+ * last one, and a phase without sections is known by its first pass or progress.
+ */
+static bool is_edge(struct erg_live *live, const struct erg_event *event)
+{
+    uint32_t phase;
+    switch (event->type) {
+    case ERG_REC_SECTION_BEGIN:
+    case ERG_REC_SECTION_END:
+    case ERG_REC_RUN_END:
+        return true;
+    case ERG_REC_PASS:
+        phase = event->pass.head.phase;
+        break;
+    case ERG_REC_PROGRESS:
+        phase = event->progress.phase;
+        break;
+    default:
+        return false;
+    }
+    bool changed = phase != live->phase;
+    live->phase = phase;
+    return changed || (event->type == ERG_REC_PASS && phase == ERG_PHASE_PREFILL);
+}
+
 static int take_event(struct erg_live *live, const struct erg_event *event, struct erg_err *err)
 {
     if (event->type >= ERG_REC_RECORDING)
@@ -165,7 +191,7 @@ static int take_event(struct erg_live *live, const struct erg_event *event, stru
         live->loaded = true;
     if (event->type == ERG_REC_RUN_BEGIN && rc == 0)
         rc = begin_run(live, err);
-    if (event->type == ERG_REC_SECTION_BEGIN)
+    if (is_edge(live, event))
         erg_power_poke(live->power);
     if (event->type == ERG_REC_RUN_END) {
         live->ended = true;
@@ -241,6 +267,7 @@ static int open_power(struct erg_live *live, bool *out_unusable, struct erg_err 
         .clock = live->clock,
         .allow_files = live->options->power_files_allowed,
         .seed = live->options->seed,
+        .engine_pid = live->engine->pid,
     };
     return erg_power_open(&live->power, &options, out_unusable, err);
 }

@@ -36,6 +36,7 @@ struct erg_live {
     bool loaded; /* the engine has the model */
     bool begun;  /* RUN_BEGIN seen: the run is in the store */
     bool ended;  /* RUN_END seen */
+    uint32_t phase; /* of the last pass or progress */
     bool cancel_sent;
     int64_t cancel_ns;
     int64_t idle_t0_ns, idle_t1_ns; /* of polled sources */

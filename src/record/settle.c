@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "energy/attribution.h"
+#include "store/pass.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -148,23 +149,16 @@ static void add_to_section(struct erg_join *join, const struct erg_pass_row *pas
 /* Sections of prefill and decode, and what of the pass's energy its spans account for. */
 static int sum_sections(struct erg_join *join, const struct erg_pass_row *pass)
 {
-    size_t n = pass->n_spans;
-    ERG_AUTO_FREE struct erg_span_features *features = erg_calloc(n, sizeof *features);
-    ERG_AUTO_FREE struct erg_energy *parts = erg_calloc(n, sizeof *parts);
-    if (!features || !parts)
-        return ERG_NOMEM;
-    for (size_t i = 0; i < n; i++)
-        features[i] =
-            (struct erg_span_features){(int64_t)pass->spans[i].ticks * ERG_TICK_NS, NAN, NAN};
-    erg_attribute(erg_attribution_find(NULL), &pass->energy, pass->t1_ns - pass->t0_ns, features, n,
-                  parts);
+    ERG_AUTO_FREE struct erg_energy *parts = NULL;
+    struct erg_energy rest;
+    int rc = erg_pass_attribute(pass, &parts, &rest);
     int64_t t_ns = pass->t0_ns;
-    for (size_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; rc == 0 && i < pass->n_spans; i++) {
         add_to_section(join, pass, &pass->spans[i], t_ns, &parts[i]);
         erg_energy_add(&join->in_spans, &parts[i]);
-        t_ns += features[i].duration_ns;
+        t_ns += (int64_t)pass->spans[i].ticks * ERG_TICK_NS;
     }
-    return 0;
+    return rc;
 }
 
 static int emit_pass(struct erg_join *join, struct erg_pending *item, struct erg_err *err)

@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "energy/attribution.h"
+#include "store/pass.h"
 #include "stream/taxonomy.h"
 
 #include <math.h>
@@ -17,25 +17,12 @@ static float value_at(const struct erg_pass_row *pass, enum erg_value_column col
 /* The energy of each span, all domains together. */
 static int split_energy(const struct erg_pass_row *pass, int64_t *out_nj)
 {
-    size_t count = pass->n_spans;
-    ERG_AUTO_FREE struct erg_span_features *features = erg_calloc(count, sizeof(*features));
-    ERG_AUTO_FREE struct erg_energy *parts = erg_calloc(count, sizeof(*parts));
-    if (!features || !parts)
-        return ERG_NOMEM;
-    int64_t covered_ns = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        features[i].duration_ns = (int64_t)pass->spans[i].ticks * ERG_TICK_NS;
-        features[i].flops = value_at(pass, ERG_VALUE_FLOPS, i);
-        features[i].bytes = value_at(pass, ERG_VALUE_BYTES, i);
-        covered_ns += features[i].duration_ns;
-    }
-    int64_t window_ns = pass->t1_ns > pass->t0_ns ? pass->t1_ns - pass->t0_ns : 0;
-    if (window_ns < covered_ns)
-        window_ns = covered_ns; /* a damaged store: no window would hold the spans */
-    erg_attribute(erg_attribution_find(NULL), &pass->energy, window_ns, features, count, parts);
-    for (uint32_t i = 0; i < count; i++)
+    ERG_AUTO_FREE struct erg_energy *parts = NULL;
+    struct erg_energy rest;
+    int rc = erg_pass_attribute(pass, &parts, &rest);
+    for (uint32_t i = 0; rc == 0 && i < pass->n_spans; i++)
         out_nj[i] = erg_energy_total_nj(&parts[i]);
-    return 0;
+    return rc;
 }
 
 /* Rows that spans are summed into hold sums of statistics until finish_row(). */

@@ -148,7 +148,9 @@ static int compare_pass(void *user, const struct erg_pass_row *pass)
     float most = 0, means = 0, variances = 0;
     for (uint32_t i = 0; i < pass->n_spans; i++)
         features[i].duration_ns = (int64_t)pass->spans[i].ticks * ERG_TICK_NS;
-    erg_attribute(NULL, &pass->energy, pass->t1_ns - pass->t0_ns, features, pass->n_spans, parts);
+    struct erg_energy rest;
+    erg_attribute(NULL, &pass->energy, pass->t1_ns - pass->t0_ns, features, pass->n_spans, parts,
+                  &rest);
     for (uint32_t i = 0; i < pass->n_spans; i++) {
         const char *name = erg_store_name(fixture->store, pass->spans[i].component);
         if (pass->spans[i].layer != 1 || strcmp(name, "rope"))

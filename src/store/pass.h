@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_STORE_PASS_H
+#define ERG_STORE_PASS_H
+
+#include "store/rows.h"
+
+/*
+ * Split a pass's energy over its spans by the attribution model `time`: an array of n_spans parts
+ * to free() and what they leave over; sum of parts + rest = the pass, domain by domain. NOMEM.
+ */
+int erg_pass_attribute(const struct erg_pass_row *pass, struct erg_energy **out_parts,
+                       struct erg_energy *out_rest);
+
+/* Time of the pass that its spans cover; never more than the pass unless the row is damaged. */
+int64_t erg_pass_covered_ns(const struct erg_pass_row *pass);
+
+#endif
