@@ -59,13 +59,11 @@ static void on_stage(void *user, const char *what)
         show_progress(live, what);
 }
 
-static void on_progress(void *user, uint32_t phase, int layer, int layers, uint32_t done,
-                        uint32_t total)
+static void on_progress(void *user, uint32_t phase, int layer, uint32_t done, uint32_t total)
 {
     struct erg_live *live = user;
     char text[160];
     const char *name = erg_phase_name(phase);
-    (void)layers;
     if (!shows_progress(live) || (live->text_shown && live->cli->term.out_is_terminal))
         return;
     int len = snprintf(text, sizeof text, "%s: %" PRIu32, name ? name : "run", done);

@@ -134,8 +134,7 @@ static void tell_observer(struct erg_live *live, const struct erg_event *event)
     if (event->type != ERG_REC_PROGRESS || !observer || !observer->progress)
         return;
     const struct erg_progress *p = &event->progress;
-    observer->progress(observer->user, p->phase, p->layer, (int)p->operations, p->tokens_done,
-                       p->tokens_total);
+    observer->progress(observer->user, p->phase, p->layer, p->tokens_done, p->tokens_total);
 }
 
 static bool text_is(const struct erg_event *event, const char *text)

@@ -67,8 +67,8 @@ struct erg_run_options {
 struct erg_run_observer {
     void *user;
     void (*stage)(void *user, const char *what); /* "loading model", "measuring idle power" */
-    void (*progress)(void *user, uint32_t phase, int layer, int layers, uint32_t done,
-                     uint32_t total);
+    /* Where a long pass is: the layer being computed (-1 = none), tokens done and to do. */
+    void (*progress)(void *user, uint32_t phase, int layer, uint32_t done, uint32_t total);
     /* A token, prompt tokens included; energy may be unknown. */
     void (*token)(void *user, const struct erg_token_row *row);
     void (*warning)(void *user, const char *text);
