@@ -291,3 +291,23 @@ int erg_command_synth(const json_t *json, struct erg_synth_command *out, struct 
     }
     return m.status;
 }
+
+int erg_command_bench(const json_t *json, struct erg_bench_command *out, struct erg_err *err)
+{
+    int status = erg_command_run(json, &out->run, err);
+    if (status != 0) {
+        return status;
+    }
+    struct members m = {.json = json, .err = err};
+    const char *what = get_text(&m, "what", "decode");
+    out->prefill = strcmp(what, "prefill") == 0;
+    if (!out->prefill && strcmp(what, "decode") != 0) {
+        wrong(&m, "what", "decode or prefill");
+    }
+    out->control = get_bool(&m, "control", false);
+    out->pairs = get_int(&m, "pairs", 500, 2, 100000);
+    out->block = get_int(&m, "block", 1, 1, 1000);
+    out->run.tokens = out->prefill ? 0 : (out->pairs + ERG_BENCH_WARMUP_PAIRS) * out->block;
+    out->run.ignore_eos = true;
+    return m.status;
+}

@@ -65,10 +65,22 @@ struct erg_synth_command {
     unsigned seed;
 };
 
+enum { ERG_BENCH_WARMUP_PAIRS = 3 }; /* not reported */
+
+/* A run of `run.mode` against the same without profiling, or without profiling against itself. */
+struct erg_bench_command {
+    struct erg_run_command run; /* with the tokens that the pairs need */
+    bool prefill;               /* measured are passes over the prompt, not generated tokens */
+    bool control;               /* both sides without profiling */
+    int pairs;
+    int block; /* tokens in a row on one side */
+};
+
 /* Fill from a command, with defaults for what is absent; texts are borrowed from `json`. INVALID
  * with the key in question. */
 int erg_command_load(const json_t *json, struct erg_load_command *out, struct erg_err *err);
 int erg_command_synth(const json_t *json, struct erg_synth_command *out, struct erg_err *err);
 int erg_command_run(const json_t *json, struct erg_run_command *out, struct erg_err *err);
+int erg_command_bench(const json_t *json, struct erg_bench_command *out, struct erg_err *err);
 
 #endif

@@ -18,7 +18,7 @@ void erg_graph_init(struct erg_graph *graph, ergon_probe *probe)
 void erg_graph_deinit(struct erg_graph *graph)
 {
     free(graph->nodes);
-    free(graph->tensors);
+    free(graph->keys);
     memset(graph, 0, sizeof(*graph));
 }
 
@@ -29,11 +29,10 @@ void erg_graph_begin(struct erg_graph *graph)
     graph->out_of_memory = false;
 }
 
-static bool same(const struct erg_graph_node *node, const struct ggml_tensor *tensor)
+static bool same(const struct erg_graph_key *key, const struct ggml_tensor *tensor)
 {
-    return node->tensor == tensor && node->op == tensor->op && node->src0 == tensor->src[0] &&
-           node->src1 == tensor->src[1] && memcmp(node->ne, tensor->ne, sizeof(node->ne)) == 0 &&
-           memcmp(node->name, tensor->name, sizeof(node->name)) == 0;
+    return key->tensor == tensor && key->op == tensor->op && key->src0 == tensor->src[0] &&
+           key->src1 == tensor->src[1] && memcmp(key->ne, tensor->ne, sizeof(key->ne)) == 0;
 }
 
 static bool make_room(struct erg_graph *graph)
@@ -41,42 +40,36 @@ static bool make_room(struct erg_graph *graph)
     if (graph->count < graph->capacity) {
         return true;
     }
-    void *nodes = graph->nodes, *tensors = graph->tensors;
-    size_t node_room = graph->capacity, tensor_room = graph->capacity;
+    void *nodes = graph->nodes, *keys = graph->keys;
+    size_t node_room = graph->capacity, key_room = graph->capacity;
     int status = erg_grow(&nodes, &node_room, graph->count + 1, sizeof(*graph->nodes), MAX_NODES);
     graph->nodes = nodes;
     if (status == 0) {
-        status = erg_grow(&tensors, &tensor_room, node_room, sizeof(*graph->tensors), MAX_NODES);
-        graph->tensors = tensors;
+        status = erg_grow(&keys, &key_room, node_room, sizeof(*graph->keys), MAX_NODES);
+        graph->keys = keys;
     }
     if (status != 0) {
         graph->out_of_memory = true;
         return false;
     }
-    graph->capacity = node_room < tensor_room ? node_room : tensor_room;
+    graph->capacity = node_room < key_room ? node_room : key_room;
     return true;
 }
 
-struct erg_graph_node *erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor)
+void erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor)
 {
     if (!make_room(graph)) {
-        return NULL;
+        return;
     }
     size_t i = graph->count++;
-    struct erg_graph_node *node = &graph->nodes[i];
-    graph->tensors[i] = tensor;
-    if (i < graph->known && same(node, tensor)) {
-        return node;
+    struct erg_graph_key *key = &graph->keys[i];
+    if (i < graph->known && same(key, tensor)) {
+        return;
     }
     graph->changed = true;
-    memset(node, 0, sizeof(*node));
-    node->tensor = tensor;
-    node->src0 = tensor->src[0];
-    node->src1 = tensor->src[1];
-    node->op = tensor->op;
-    memcpy(node->ne, tensor->ne, sizeof(node->ne));
-    memcpy(node->name, tensor->name, sizeof(node->name));
-    return node;
+    *key = (struct erg_graph_key){
+        .tensor = tensor, .src0 = tensor->src[0], .src1 = tensor->src[1], .op = tensor->op};
+    memcpy(key->ne, tensor->ne, sizeof(key->ne));
 }
 
 static void warn_guess(struct erg_graph *graph, const struct erg_node_facts *facts,
@@ -95,15 +88,16 @@ static void warn_guess(struct erg_graph *graph, const struct erg_node_facts *fac
 static void take_over(struct erg_graph *graph, size_t i, const struct erg_node_class *class)
 {
     struct erg_graph_node *node = &graph->nodes[i];
-    node->class = *class;
+    node->layer = class->layer;
+    node->component = class->component;
     node->component_id = ergon_probe_name(graph->probe, erg_component_name(class->component));
     node->operation_id = ergon_probe_name(graph->probe, class->operation);
-    erg_node_cost(node->tensor, &node->cost);
+    erg_node_cost(graph->keys[i].tensor, &node->cost);
 }
 
 static bool same_component(const struct erg_graph_node *a, const struct erg_graph_node *b)
 {
-    return a->class.layer == b->class.layer && a->class.component == b->class.component;
+    return a->layer == b->layer && a->component == b->component;
 }
 
 void erg_graph_classify(struct erg_graph *graph, FILE *dump)
@@ -115,7 +109,8 @@ void erg_graph_classify(struct erg_graph *graph, FILE *dump)
     graph->known = 0;
     ERG_AUTO_FREE struct erg_node_facts *facts = erg_calloc(count, sizeof(*facts));
     ERG_AUTO_FREE struct erg_node_class *classes = erg_calloc(count, sizeof(*classes));
-    if (!facts || !classes) {
+    ERG_AUTO_FREE const struct ggml_tensor **tensors = erg_calloc(count, sizeof(*tensors));
+    if (!facts || !classes || !tensors) {
         graph->out_of_memory = true;
         return;
     }
@@ -123,7 +118,8 @@ void erg_graph_classify(struct erg_graph *graph, FILE *dump)
         fprintf(dump, "# graph of %zu executed nodes\n", count);
     }
     for (size_t i = 0; i < count; i++) {
-        erg_node_facts(graph->tensors[i], graph->tensors, i, &facts[i]);
+        tensors[i] = graph->keys[i].tensor;
+        erg_node_facts(tensors[i], tensors, i, &facts[i]);
         if (dump) {
             erg_node_dump(&facts[i], dump);
         }

@@ -11,23 +11,29 @@
  * the whole list is classified again, after the pass.
  */
 struct erg_graph_node {
-    /* what was asked: compared to find out whether it is the same node as last time */
-    const struct ggml_tensor *tensor, *src0, *src1;
-    enum ggml_op op;
-    int64_t ne[GGML_MAX_DIMS];
-    char name[GGML_MAX_NAME];
-
-    struct erg_node_class class;
     struct erg_node_cost cost;
+    int layer; /* -1 = outside the layers */
+    enum erg_component component;
     uint32_t component_id, operation_id; /* names in the probe */
     bool norm_fused; /* a norm that the CPU computes together with the MUL after it */
     bool ends_component;
 };
 
+/*
+ * What is compared to find out whether it is the same node as last time: one cache line, since all
+ * of this is cold when a pass begins, and read while it is being timed. Names need no comparing:
+ * the same tensors with the same operands are the same graph.
+ */
+struct erg_graph_key {
+    const struct ggml_tensor *tensor, *src0, *src1;
+    int64_t ne[GGML_MAX_DIMS];
+    enum ggml_op op;
+};
+
 struct erg_graph {
     ergon_probe *probe;
+    struct erg_graph_key *keys;
     struct erg_graph_node *nodes;
-    const struct ggml_tensor **tensors; /* the same nodes' tensors, densely */
     size_t capacity;
     size_t count;       /* asked in this pass */
     size_t known;       /* classified, from the pass before */
@@ -44,8 +50,8 @@ void erg_graph_deinit(struct erg_graph *graph);
 
 void erg_graph_begin(struct erg_graph *graph);
 
-/* Note an executed node; NULL when memory is short. */
-struct erg_graph_node *erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor);
+/* Note an executed node; `out_of_memory` when memory is short. */
+void erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor);
 
 /* Classify the list when it changed; with `dump`, write its facts there as well. */
 void erg_graph_classify(struct erg_graph *graph, FILE *dump);

@@ -61,7 +61,7 @@ static bool tick(struct erg_instrument *in, int64_t now_ns, size_t done)
         erg_graph_classify(&in->graph, NULL); /* the pass is long: this is lost in it */
     }
     size_t i = done < in->graph.known ? done : in->graph.known;
-    int layer = i > 0 ? in->graph.nodes[i - 1].class.layer : -1;
+    int layer = i > 0 ? in->graph.nodes[i - 1].layer : -1;
     in->stopped = in->options.on_tick(in->options.user, now_ns, layer, (uint32_t)done,
                                       (uint32_t)(in->graph.count - in->graph.fused_count));
     return in->stopped;
@@ -144,8 +144,8 @@ static bool cuts_known(const struct erg_instrument *in, size_t i)
     const struct erg_graph_node *node = &in->graph.nodes[i];
     if (in->options.keep_fusion) {
         /* gate, up and GLU, and rope with the cache write, are one kernel on GPUs */
-        return node->ends_component && !is_gate_or_up(node->class.component) &&
-               node->class.component != ERG_COMPONENT_rope;
+        return node->ends_component && !is_gate_or_up(node->component) &&
+               node->component != ERG_COMPONENT_rope;
     }
     return in->options.operations ? !node->norm_fused : node->ends_component;
 }
@@ -311,12 +311,12 @@ static void stretch_nodes(struct run *run, size_t from, size_t to, int64_t until
     if (to - from > 1 && in->graph.nodes[to - 2].norm_fused && operation != 0) {
         operation = in->graph.fused_norm_id;
     }
-    if (to - from > 1 && last->class.component == ERG_COMPONENT_activation &&
-        is_gate_or_up(in->graph.nodes[from].class.component)) {
+    if (to - from > 1 && last->component == ERG_COMPONENT_activation &&
+        is_gate_or_up(in->graph.nodes[from].component)) {
         component = in->gate_up_proj;
     }
-    stretch(run, last->class.layer, component, operation, until_ns);
-    for (size_t i = from; i < to; i++) {
+    stretch(run, last->layer, component, operation, until_ns);
+    for (size_t i = from; in->options.operations && i < to; i++) {
         /* fused, the norm's result never exists in memory */
         add_cost(run, &in->graph.nodes[i], i + 1 < to && in->graph.nodes[i].norm_fused);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/llama/bench.h"
 #include "engine/llama/command.h"
 #include "engine/llama/log.h"
 #include "engine/llama/model.h"
@@ -65,6 +66,24 @@ static void run(struct engine *engine, const json_t *json)
     erg_run(engine->probe, &engine->channel, &engine->model, &engine->log, &command);
 }
 
+static void bench(struct engine *engine, const json_t *json)
+{
+    struct erg_bench_command command;
+    struct erg_err err;
+    int status = erg_command_bench(json, &command, &err);
+    if (status == 0 && !engine->model.llama) {
+        status = erg_fail(&err, ERG_INVALID, "no model is loaded");
+    }
+    status = status ? status
+                    : erg_bench(engine->probe, &engine->channel, &engine->model, &engine->log,
+                                &command, &err);
+    if (status != 0) {
+        report_failure(engine, &err);
+        return;
+    }
+    ergon_probe_log(engine->probe, ERGON_INFO, "measured");
+}
+
 static void synthesize(struct engine *engine, const json_t *json)
 {
     struct erg_synth_command command;
@@ -91,6 +110,8 @@ static bool obey(struct engine *engine, const json_t *json)
         run(engine, json);
     } else if (strcmp(name, "synth") == 0) {
         synthesize(engine, json);
+    } else if (strcmp(name, "bench") == 0) {
+        bench(engine, json);
     } else if (strcmp(name, "cancel") != 0) { /* one that comes too late means nothing */
         struct erg_err err;
         erg_fail(&err, ERG_INVALID, "unknown command '%.60s'", name);

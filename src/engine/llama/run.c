@@ -21,7 +21,7 @@ static void section(struct erg_run *run, enum ergon_phase phase, const char *nam
     ergon_probe_section_end(run->probe, t1_ns, phase, id);
 }
 
-static void set_token(struct erg_run *run, int i, llama_token token, bool wants_logits)
+void erg_run_set_token(struct erg_run *run, int i, llama_token token, bool wants_logits)
 {
     struct llama_batch *batch = &run->batch;
     batch->token[i] = token;
@@ -93,6 +93,7 @@ static int evaluate(struct erg_run *run, llama_token *out_next, struct erg_err *
         *out_next = llama_sampler_sample(run->sampler, run->ctx, -1);
         times.t1_ns = ergon_probe_now_ns();
     }
+    run->pass_t1_ns = times.t1_ns;
     int reused = llama_perf_context(run->ctx).n_reused;
     times.reused = reused > run->reused;
     run->reused = reused;
@@ -111,7 +112,7 @@ static int check_cancelled(struct erg_run *run, struct erg_err *err)
     return run->cancelled ? erg_fail(err, ERG_CANCELLED, "cancelled") : 0;
 }
 
-static int prefill(struct erg_run *run, llama_token *out_next, struct erg_err *err)
+int erg_run_prefill(struct erg_run *run, llama_token *out_next, struct erg_err *err)
 {
     run->phase = ERGON_PREFILL;
     run->phase_total = (uint32_t)run->prompt_count;
@@ -120,7 +121,7 @@ static int prefill(struct erg_run *run, llama_token *out_next, struct erg_err *e
         int width = left < run->ubatch ? left : run->ubatch;
         bool last = width == left;
         for (int i = 0; i < width; i++) {
-            set_token(run, i, run->prompt[run->position + i], last && i == width - 1);
+            erg_run_set_token(run, i, run->prompt[run->position + i], last && i == width - 1);
         }
         int status = check_cancelled(run, err);
         status = status ? status : evaluate(run, last ? out_next : NULL, err);
@@ -129,6 +130,15 @@ static int prefill(struct erg_run *run, llama_token *out_next, struct erg_err *e
         }
     }
     return 0;
+}
+
+int erg_run_decode_one(struct erg_run *run, llama_token token, llama_token *out_next,
+                       struct erg_err *err)
+{
+    run->phase = ERGON_DECODE;
+    erg_run_set_token(run, 0, token, true);
+    int status = check_cancelled(run, err);
+    return status ? status : evaluate(run, out_next, err);
 }
 
 static int decode(struct erg_run *run, llama_token next, struct erg_err *err)
@@ -148,9 +158,7 @@ static int decode(struct erg_run *run, llama_token next, struct erg_err *err)
             return 0;
         }
         llama_token token = next;
-        set_token(run, 0, token, true);
-        int status = check_cancelled(run, err);
-        status = status ? status : evaluate(run, &next, err);
+        int status = erg_run_decode_one(run, token, &next, err);
         if (status != 0) {
             return status;
         }
@@ -231,7 +239,7 @@ void erg_run(ergon_probe *probe, struct erg_channel *channel, const struct erg_m
     erg_run_prepare(&run);
     int status = before(&run, &err);
     if (status == 0) {
-        status = prefill(&run, &next, &err);
+        status = erg_run_prefill(&run, &next, &err);
         status = status ? status : decode(&run, next, &err);
         after(&run);
     }

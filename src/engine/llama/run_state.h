@@ -29,6 +29,7 @@ struct erg_run {
     int output_count;
     int n_ctx, ubatch, threads, threads_batch; /* in effect */
     int position;                              /* tokens in the context */
+    int64_t pass_t1_ns;                        /* end of the latest pass */
     int reused;                                /* llama_perf_context's count */
     uint64_t kv_cache_bytes, compute_bytes;
 
@@ -44,6 +45,15 @@ int erg_run_open(struct erg_run *run, struct erg_err *err);
 /* Room for the first chunk of the prompt. */
 int erg_run_fill_batch(struct erg_run *run, struct erg_err *err);
 void erg_run_close(struct erg_run *run);
+
+void erg_run_set_token(struct erg_run *run, int i, llama_token token, bool wants_logits);
+/*
+ * The whole prompt, or one token, evaluated and reported; the token that follows. CANCELLED when
+ * the recorder wishes so.
+ */
+int erg_run_prefill(struct erg_run *run, llama_token *out_next, struct erg_err *err);
+int erg_run_decode_one(struct erg_run *run, llama_token token, llama_token *out_next,
+                       struct erg_err *err);
 
 /* RUN_BEGIN at `t_ns`. */
 int erg_run_describe(struct erg_run *run, int64_t t_ns, struct erg_err *err);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_BENCH_HARNESS_H
+#define ERG_BENCH_HARNESS_H
+
+#include "record/engine_process.h"
+
+/* What the benchmarks that run models share. Whatever fails ends the program with a message. */
+
+/* Models of random weights, made once and kept in the build folder. */
+enum bench_model { BENCH_MODEL_1B, BENCH_MODEL_TINY };
+
+/* Path and name of one ("llama 1.1 B q4_0, 622 MB"); made when it is not there yet. */
+void bench_model_make(enum bench_model which, char path[4096], char name[64]);
+
+/* Start the built engine, as the recorder does. */
+void bench_engine_start(struct erg_engine *engine);
+/* Send a command and take events, as the recorder does, until a text of a LOG line is `until`.
+ * `take` (may be NULL) sees the other LOG lines of level info. */
+void bench_engine_ask(struct erg_engine *engine, const char *command, const char *until,
+                      void (*take)(void *user, struct erg_text_view text), void *user);
+
+/* Print the processor, how many, the system, and how busy it is. */
+void bench_print_machine(void);
+
+/* CPU time of all threads of this program, ns. */
+int64_t bench_cpu_ns(void);
+
+__attribute__((noreturn, format(printf, 1, 2))) void bench_fail(const char *fmt, ...);
+
+#endif
