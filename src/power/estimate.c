@@ -1,26 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 #include "energy/wide.h"
+#include "power/busy.h"
 #include "power/cpu_models.h"
 #include "power/procstat.h"
 #include "power/sources.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
  * No sensor: an estimate. Power is idle + (full − idle) × utilisation, and since utilisation is
  * itself the derivative of a counter (busy CPU time), its integral needs no sampling:
  * E(t) = idle × t + (full − idle) × busy CPU time / CPUs, whenever it is read.
+ *
+ * The CPU time of the engine and of this process comes from their CPU clocks, which cost less than
+ * a microsecond to read; that of everybody else from /proc/stat (see busy.h). The clock of another
+ * process moves at the kernel's tick while its threads run: every 1 to 10 ms (CONFIG_HZ).
  */
-enum { DEFAULT_INTERVAL_MS = 100, CPUINFO_BYTES = 16384 };
+enum { DEFAULT_INTERVAL_MS = 100, SLOWEST_TICK_MS = 10, CPUINFO_BYTES = 16384 };
+
+#define NS_PER_MS INT64_C(1000000)
 
 struct erg_power_source {
     int fd; /* /proc/stat */
     struct erg_cpu_power power;
-    struct erg_procstat last;
-    int64_t start_ns, busy_jiffies; /* since start */
+    bool has_engine;
+    clockid_t engine_clock;
+    int64_t engine_ns; /* when last read: what an engine that is gone has used */
+    struct erg_busy busy;
+    int64_t start_ns;
     char detail[200];
 };
 
@@ -84,6 +95,27 @@ static void estimate_probe(const struct erg_root *root, struct erg_power_probe *
     describe(&power, out->reason, sizeof out->reason);
 }
 
+static int64_t clock_ns(clockid_t clock, int64_t otherwise)
+{
+    struct timespec ts;
+    if (clock_gettime(clock, &ts))
+        return otherwise;
+    return (int64_t)ts.tv_sec * (1000 * NS_PER_MS) + ts.tv_nsec;
+}
+
+/* CPU time of the processes that belong to the run: this one and the engine. */
+static int64_t own_ns(struct erg_power_source *source)
+{
+    if (source->has_engine)
+        source->engine_ns = clock_ns(source->engine_clock, source->engine_ns);
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID, 0) + source->engine_ns;
+}
+
+static int64_t machine_ns(const struct erg_procstat *stat)
+{
+    return stat->busy_jiffies * erg_procstat_jiffy_ns();
+}
+
 static int estimate_open(const struct erg_power_options *options, const char *argument,
                          struct erg_power_source **out, struct erg_channel *out_channels,
                          uint32_t *out_count, bool *out_exact, struct erg_err *err)
@@ -92,21 +124,25 @@ static int estimate_open(const struct erg_power_options *options, const char *ar
     struct erg_power_source *source = erg_calloc(1, sizeof *source);
     if (!source)
         return erg_fail(err, ERG_NOMEM, "cannot open 'estimate': out of memory");
-    int rc = open_stat(options->root, &source->fd, &source->last, err);
+    struct erg_procstat stat;
+    int rc = open_stat(options->root, &source->fd, &stat, err);
     if (rc) {
         free(source);
         return rc;
     }
+    source->has_engine = options->engine_pid > 0 &&
+                         clock_getcpuclockid(options->engine_pid, &source->engine_clock) == 0;
     source->start_ns = erg_clock_now_ns(options->clock);
-    find_power(options->root, source->last.cpus, &source->power);
+    erg_busy_init(&source->busy, stat.cpus, erg_procstat_jiffy_ns(), source->start_ns,
+                  own_ns(source), machine_ns(&stat));
+    find_power(options->root, stat.cpus, &source->power);
     describe(&source->power, source->detail, sizeof source->detail);
     out_channels[0] = (struct erg_channel){
         .name = "cpu estimate",
         .source = "estimate",
         .domain = ERG_DOMAIN_CPU,
         .quantity = ERG_QUANTITY_ENERGY,
-        .update_period_ns = options->interval_ns > 0 ? options->interval_ns
-                                                     : DEFAULT_INTERVAL_MS * INT64_C(1000000),
+        .update_period_ns = SLOWEST_TICK_MS * NS_PER_MS,
         .estimated = true,
     };
     *out = source;
@@ -115,14 +151,13 @@ static int estimate_open(const struct erg_power_options *options, const char *ar
     return 0;
 }
 
-static int64_t energy_nj(const struct erg_power_source *source, int64_t now_ns)
+static int64_t energy_nj(const struct erg_power_source *source)
 {
     const struct erg_cpu_power *power = &source->power;
-    int64_t elapsed = now_ns > source->start_ns ? now_ns - source->start_ns : 0;
+    int64_t elapsed = source->busy.t_ns - source->start_ns;
     erg_u128 idle = (erg_u128)(uint64_t)power->idle_mw * (uint64_t)elapsed / 1000;
-    erg_u128 busy_ns = (erg_u128)(uint64_t)source->busy_jiffies * (uint64_t)erg_procstat_jiffy_ns();
-    erg_u128 extra =
-        (uint64_t)(power->full_mw - power->idle_mw) * busy_ns / (uint64_t)power->cpus / 1000;
+    erg_u128 extra = (erg_u128)(uint64_t)(power->full_mw - power->idle_mw) *
+                     (uint64_t)source->busy.booked_ns / (uint64_t)source->busy.cpus / 1000;
     return idle + extra > INT64_MAX ? INT64_MAX : (int64_t)(idle + extra);
 }
 
@@ -130,17 +165,17 @@ static int estimate_read(struct erg_power_source *source, int64_t now_ns,
                          struct erg_channel_value *values, struct erg_err *err)
 {
     (void)err;
-    struct erg_procstat stat;
-    int rc = erg_procstat_read(source->fd, &stat, NULL);
-    if (rc) {
-        values[0].status = (uint32_t)-rc;
-        return 0;
+    erg_busy_add(&source->busy, now_ns, own_ns(source));
+    if (erg_busy_wants_machine(&source->busy, now_ns)) {
+        struct erg_procstat stat;
+        int rc = erg_procstat_read(source->fd, &stat, NULL);
+        if (rc) {
+            values[0].status = (uint32_t)-rc;
+            return 0;
+        }
+        erg_busy_end_window(&source->busy, machine_ns(&stat));
     }
-    /* A CPU that goes offline takes its time with it. */
-    if (stat.busy_jiffies > source->last.busy_jiffies)
-        source->busy_jiffies += stat.busy_jiffies - source->last.busy_jiffies;
-    source->last = stat;
-    values[0].value = energy_nj(source, now_ns);
+    values[0].value = energy_nj(source);
     return 0;
 }
 
@@ -160,7 +195,7 @@ static void estimate_close(struct erg_power_source *source)
 const struct erg_power_driver erg_power_driver_estimate = {
     .name = "estimate",
     .summary = "no sensor: CPU power estimated from design power and utilisation",
-    .default_interval_ns = DEFAULT_INTERVAL_MS * INT64_C(1000000),
+    .default_interval_ns = DEFAULT_INTERVAL_MS * NS_PER_MS,
     .automatic = true,
     .probe = estimate_probe,
     .open = estimate_open,

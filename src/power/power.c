@@ -110,14 +110,9 @@ static void open_automatic(struct erg_power *power, const struct erg_power_drive
         if (probe.state == ERG_POWER_READY && add_source(power, table[i], NULL, options, &err))
             warn(power, "", err.text, "");
     }
-    bool sensor = false;
-    for (size_t i = 0; i < power->channel_count; i++)
-        sensor = sensor || !power->channels[i].estimated;
     if (power->channel_count == 0)
         warn(power, "no power source is ready: energy is not available (see 'ergon doctor')", "",
              "");
-    else if (!sensor)
-        warn(power, "no power sensor is ready: energy is an estimate (see 'ergon doctor')", "", "");
 }
 
 static int open_named(struct erg_power *power, const struct erg_power_spec *spec,

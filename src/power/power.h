@@ -9,6 +9,8 @@
 #include "energy/timeline.h"
 #include "stream/format.h"
 
+#include <sys/types.h>
+
 /*
  * Power: from a specification ("auto", "none", "rapl,nvml", "replay:FILE", "synthetic:SPEC") to a
  * stream of readings. The set of sources that a run uses is one `struct erg_power`.
@@ -22,6 +24,7 @@ struct erg_power_options {
     const struct erg_clock *clock;
     bool allow_files; /* replay: may be named (command line yes, HTTP no) */
     int64_t seed;     /* of synthetic misbehaviour */
+    pid_t engine_pid; /* whose CPU time an estimate counts exactly; 0 = none */
 };
 
 /*

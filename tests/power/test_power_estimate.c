@@ -7,11 +7,15 @@
 #include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -180,60 +184,134 @@ static double joules(const struct machine *m, int64_t t0, int64_t t1)
     return (double)window.energy.nj[ERG_DOMAIN_CPU] / 1e9;
 }
 
-static void energy_follows_utilisation(void **state)
+/* Two CPUs not in the table: 1.5 W idle, 7 W full. */
+#define IDLE_W     1.5
+#define PER_CPU_W  2.75
+#define JIFFIES(s) ((s)*S / erg_procstat_jiffy_ns())
+
+/* The test's own CPU time is counted as well, before its window ends: it is small. */
+#define OWN_J 0.1
+
+static struct erg_power *start_machine(struct machine *m, pid_t engine_pid)
 {
-    (void)state;
-    struct machine m = {.dir = "/tmp/ergon-estimate-XXXXXX"};
-    char proc[80];
-    fake_clock_init(&m.clock, 10 * S);
-    assert_non_null(mkdtemp(m.dir));
-    snprintf(proc, sizeof proc, "%s/proc", m.dir);
-    assert_int_equal(mkdir(proc, 0700), 0);
-    snprintf(m.stat_path, sizeof m.stat_path, "%s/stat", proc);
-    set_busy(&m, 5000);
-    assert_int_equal(erg_root_init(&m.root, m.dir, NULL), 0);
-    struct erg_power_options options = {.root = &m.root, .clock = &m.clock.clock};
-    struct erg_power *power = NULL;
     const struct erg_channel *channels;
+    struct erg_power *power = NULL;
+    char proc[80];
+    *m = (struct machine){.dir = "/tmp/ergon-estimate-XXXXXX"};
+    fake_clock_init(&m->clock, 10 * S);
+    assert_non_null(mkdtemp(m->dir));
+    snprintf(proc, sizeof proc, "%s/proc", m->dir);
+    assert_int_equal(mkdir(proc, 0700), 0);
+    snprintf(m->stat_path, sizeof m->stat_path, "%s/stat", proc);
+    set_busy(m, 5000);
+    assert_int_equal(erg_root_init(&m->root, m->dir, NULL), 0);
+    struct erg_power_options options = {
+        .root = &m->root, .clock = &m->clock.clock, .engine_pid = engine_pid};
     assert_int_equal(erg_power_open(&power, &options, NULL, NULL), 0);
     assert_int_equal(erg_power_channels(power, &channels), 1);
     assert_true(channels[0].estimated && !channels[0].synthetic);
-    assert_int_equal(channels[0].update_period_ns, 100 * MS);
-    assert_int_equal(erg_timeline_new(&m.timeline, channels, 1, NULL), 0);
-    assert_int_equal(erg_power_start(power, 0, on_reading, on_warning, &m, NULL), 0);
-    assert_string_equal(m.warning,
-                        "no power sensor is ready: energy is an estimate (see 'ergon doctor')");
+    assert_int_equal(channels[0].update_period_ns, 10 * MS);
+    assert_int_equal(erg_timeline_new(&m->timeline, channels, 1, NULL), 0);
+    assert_int_equal(erg_power_start(power, 0, on_reading, on_warning, m, NULL), 0);
+    assert_string_equal(m->warning, "");
+    fake_clock_await_sleeper(&m->clock);
+    return power;
+}
 
-    /* Two CPUs not in the table: 1.5 W idle, 7 W full. One of them busy for a second, then idle. */
-    int64_t ticks = S / erg_procstat_jiffy_ns();
-    fake_clock_await_sleeper(&m.clock);
-    for (int i = 1; i <= 10; i++) {
-        set_busy(&m, 5000 + ticks * i / 10);
-        fake_clock_run_to(&m.clock, 10 * S + i * 100 * MS);
-    }
-    fake_clock_run_to(&m.clock, 12 * S);
-    assert_true(fabs(joules(&m, 10 * S, 11 * S) - (1.5 + 5.5 / 2)) < 1e-6);
-    assert_true(fabs(joules(&m, 11 * S, 12 * S) - 1.5) < 1e-6);
-    /* Readings that fail are gaps; the counter goes on where the truth is. */
-    write_stat(&m, "nonsense");
-    fake_clock_run_to(&m.clock, 12500 * MS);
-    assert_int_equal(m.statuses, -ERG_CORRUPT);
-    set_busy(&m, 5000 + 3 * ticks); /* both CPUs for the second since */
-    fake_clock_run_to(&m.clock, 13 * S);
-    assert_true(fabs(joules(&m, 12 * S, 13 * S) - 7) < 1e-6);
-    /* A CPU that disappears does not give energy back. */
-    set_busy(&m, 100);
-    fake_clock_run_to(&m.clock, 14 * S);
-    assert_true(fabs(joules(&m, 13 * S, 14 * S) - 1.5) < 1e-6);
-
-    fake_clock_release(&m.clock);
+static void stop_machine(struct machine *m, struct erg_power *power)
+{
+    fake_clock_release(&m->clock);
     erg_power_stop(power);
     erg_power_close(power);
-    erg_timeline_free(m.timeline);
-    fake_clock_deinit(&m.clock);
-    unlink(m.stat_path);
-    rmdir(proc);
-    rmdir(m.dir);
+    erg_timeline_free(m->timeline);
+    fake_clock_deinit(&m->clock);
+    unlink(m->stat_path);
+    char *slash = strrchr(m->stat_path, '/');
+    *slash = '\0';
+    rmdir(m->stat_path);
+    rmdir(m->dir);
+}
+
+static void assert_joules(const struct machine *m, int64_t t0, int64_t t1, double expected)
+{
+    double actual = joules(m, t0, t1);
+    if (!(fabs(actual - expected) < OWN_J))
+        print_error("%.4f J, not %.4f J\n", actual, expected);
+    assert_true(fabs(actual - expected) < OWN_J);
+}
+
+static void energy_follows_utilisation(void **state)
+{
+    (void)state;
+    struct machine m;
+    struct erg_power *power = start_machine(&m, 0);
+    /* One CPU busy for a second, then idle; it is known at the end of each window of 500 ms. */
+    for (int i = 1; i <= 10; i++) {
+        set_busy(&m, 5000 + JIFFIES(1) * i / 10);
+        fake_clock_run_to(&m.clock, 10 * S + i * 100 * MS);
+    }
+    fake_clock_run_to(&m.clock, 13 * S);
+    assert_joules(&m, 10 * S, 10500 * MS, IDLE_W / 2);
+    for (int i = 0; i < 10; i++)
+        assert_joules(&m, (105 + i) * 100 * MS, (106 + i) * 100 * MS, (IDLE_W + PER_CPU_W) / 10);
+    assert_joules(&m, 11500 * MS, 13 * S, 1.5 * IDLE_W);
+    /* Readings that fail are gaps; the counter goes on where the truth is. */
+    write_stat(&m, "nonsense");
+    fake_clock_run_to(&m.clock, 13500 * MS);
+    assert_int_equal(m.statuses, -ERG_CORRUPT);
+    set_busy(&m, 5000 + JIFFIES(2)); /* both CPUs for the half second */
+    fake_clock_run_to(&m.clock, 15 * S);
+    assert_joules(&m, 13 * S, 15 * S, 2 * IDLE_W + PER_CPU_W);
+    /* A CPU that disappears does not give energy back. */
+    set_busy(&m, 100);
+    fake_clock_run_to(&m.clock, 17 * S);
+    assert_joules(&m, 15 * S, 17 * S, 2 * IDLE_W);
+    stop_machine(&m, power);
+}
+
+static int64_t cpu_time_ns(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec ts;
+    assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
+    assert_int_equal(clock_gettime(clock, &ts), 0);
+    return ts.tv_sec * S + ts.tv_nsec;
+}
+
+/* A child that only computes: its CPU time counts at once, and never as more than the CPUs do. */
+static void the_engine_counts_by_its_own_clock(void **state)
+{
+    (void)state;
+    struct machine m;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (volatile unsigned spin = 0; child == 0;)
+        spin++;
+    int64_t before = cpu_time_ns(child) + cpu_time_ns(getpid());
+    struct erg_power *power = start_machine(&m, child);
+    for (int64_t from = cpu_time_ns(child); cpu_time_ns(child) < from + 60 * MS;)
+        ;
+    kill(child, SIGSTOP);
+    assert_int_equal(waitpid(child, NULL, WUNTRACED), child);
+    int64_t used = cpu_time_ns(child) + cpu_time_ns(getpid()) - before;
+    /* 60 ms and more, told after 5 ms of the injected clock: full power until it is booked. */
+    fake_clock_jump(&m.clock, 5 * MS);
+    erg_power_poke(power);
+    fake_clock_wake(&m.clock, true);
+    assert_true(fabs(joules(&m, 10 * S, 10005 * MS) - 7 * 0.005) < 1e-6);
+    fake_clock_run_to(&m.clock, 10400 * MS);
+    double expected = IDLE_W * 0.4 + PER_CPU_W * (double)used / 1e9;
+    assert_joules(&m, 10 * S, 10400 * MS, expected);
+    assert_true(joules(&m, 10 * S, 10400 * MS) >= IDLE_W * 0.4 + PER_CPU_W * 0.06);
+    /* It is not counted again among all others, and stays when it is gone. */
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    set_busy(&m, 5000 + used / erg_procstat_jiffy_ns());
+    fake_clock_run_to(&m.clock, 12 * S);
+    assert_joules(&m, 10400 * MS, 12 * S, IDLE_W * 1.6);
+    stop_machine(&m, power);
 }
 
 int main(void)
@@ -244,6 +322,7 @@ int main(void)
         cmocka_unit_test(unreadable_or_garbage_is_reported),
         cmocka_unit_test(texts_that_are_not_proc_stat_are_refused),
         cmocka_unit_test(energy_follows_utilisation),
+        cmocka_unit_test(the_engine_counts_by_its_own_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
