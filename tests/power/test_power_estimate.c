@@ -285,10 +285,11 @@ static void the_engine_counts_by_its_own_clock(void **state)
     struct machine m;
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0)
+    if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (volatile unsigned spin = 0; child == 0;)
-        spin++;
+        for (volatile unsigned spin = 0;;)
+            spin++;
+    }
     int64_t before = cpu_time_ns(child) + cpu_time_ns(getpid());
     struct erg_power *power = start_machine(&m, child);
     for (int64_t from = cpu_time_ns(child); cpu_time_ns(child) < from + 60 * MS;)

@@ -358,6 +358,7 @@ static void test_energy_of_a_plain_run(void **state)
     assert_true(facts.phases[ERG_PHASE_DECODE].energy.nj[ERG_DOMAIN_CPU] == 20 * MS * 10);
     assert_true(facts.first_token_ns == 45 * MS);
     assert_true(facts.duration_ns == 70 * MS);
+    assert_true(fabs(facts.peak_mw - 10000) < 1e-6);
     assert_int_equal(facts.input_tokens, 2);
     assert_int_equal(facts.output_tokens, 1);
     assert_string_equal(facts.response, " a");
@@ -365,6 +366,31 @@ static void test_energy_of_a_plain_run(void **state)
     assert_int_equal(facts.grade, ERG_GRADE_MEASURED);
     assert_int_equal(facts.phases[ERG_PHASE_PRE_INFERENCE].grade, ERG_GRADE_INTERPOLATED);
     check_tree(join, &ledger);
+    erg_join_free(join);
+}
+
+/* Two readings, far outside the run: no peak between them, but none is below the average. */
+static void test_peak_of_a_short_run(void **state)
+{
+    (void)state;
+    struct ledger ledger = {0};
+    struct erg_join *join;
+    struct erg_join_sink sink = ledger_sink(&ledger);
+    struct erg_run_facts facts;
+    uint64_t seed = 11;
+    assert_int_equal(erg_join_new(&join, &sink, NULL), 0);
+    put_preface(join, CPU_COUNTER);
+    put_reading(join, 0, 0, 0);
+    assert_int_equal(put_pass(join, &seed, ERG_PHASE_PREFILL, 1, 10 * MS, 10 * MS + 1000), 0);
+    assert_int_equal(put_pass(join, &seed, ERG_PHASE_DECODE, 1, 11 * MS, 90 * MS), 0);
+    put_reading(join, 100 * MS, 0, 500 * MS);
+    assert_int_equal(erg_join_finish(join, NULL), 0);
+    erg_join_facts(join, &facts);
+    assert_true(fabs(facts.peak_mw - 5000) < 1e-6);
+    assert_true(fabs(facts.phases[ERG_PHASE_DECODE].peak_mw - 5000) < 1e-6);
+    /* A phase that the sensor cannot resolve has none, nor has one that did not happen. */
+    assert_true(facts.phases[ERG_PHASE_PREFILL].peak_mw < 0);
+    assert_true(facts.phases[ERG_PHASE_POST_INFERENCE].peak_mw < 0);
     erg_join_free(join);
 }
 
@@ -498,6 +524,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conservation_for_any_stream),
         cmocka_unit_test(test_energy_of_a_plain_run),
+        cmocka_unit_test(test_peak_of_a_short_run),
         cmocka_unit_test(test_no_power_is_unknown),
         cmocka_unit_test(test_characters_across_tokens),
         cmocka_unit_test(test_contradictions_are_refused),

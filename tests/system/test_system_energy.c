@@ -149,13 +149,61 @@ static void test_simulation_is_said(void **state)
     json_decref(run);
 }
 
+/* Idle and full power (mW, to 100 mW) as the estimate states them of this machine. */
+static void read_model(double *out_idle_mw, double *out_full_mw)
+{
+    struct output doctor = ergon("doctor", "--json");
+    const char *text = strstr(doctor.out, "estimate, no sensor: ");
+    const char *idle = text ? strstr(text, " W idle to ") : NULL;
+    assert_non_null(idle);
+    const char *number = idle;
+    while (number[-1] != ' ')
+        number--;
+    *out_idle_mw = strtod(number, NULL) * 1e3;
+    *out_full_mw = strtod(idle + strlen(" W idle to "), NULL) * 1e3;
+    assert_true(*out_idle_mw > 0 && *out_full_mw > *out_idle_mw);
+    free_output(&doctor);
+}
+
+/* However short a phase is, its estimate lies between rest and all CPUs computing. */
+static void test_estimates_are_possible(void **state)
+{
+    (void)state;
+    double idle_mw, full_mw;
+    read_model(&idle_mw, &full_mw);
+    double least = (idle_mw - 50) * 0.9, most = (full_mw + 50) * 1.1;
+    for (int round = 0; round < 3; round++) {
+        json_t *run = ergon_json("run", "-m", TALES, "-p", "Once upon a time", "-n", "300",
+                                 "--power", "estimate", "--idle-seconds", "0");
+        double average = number_at(run, "average_power_mw"), peak = number_at(run, "peak_power_mw");
+        assert_true(average >= least && average <= most);
+        assert_true(peak >= average && peak <= most);
+        size_t i;
+        json_t *phase;
+        json_array_foreach(json_object_get(run, "phases"), i, phase)
+        {
+            double mw = number_at(phase, "average_power_mw");
+            const json_t *phase_peak = json_object_get(phase, "peak_power_mw");
+            if (number_at(phase, "duration_ms") >= 1 && !(mw >= least && mw <= most))
+                print_error("phase %zu: %.0f mW, not %.0f to %.0f\n", i, mw, least, most);
+            assert_true(number_at(phase, "duration_ms") < 1 || (mw >= least && mw <= most));
+            if (!json_is_null(phase_peak)) {
+                assert_true(json_number_value(phase_peak) >= mw);
+                assert_true(json_number_value(phase_peak) <= peak);
+            }
+        }
+        const json_t *warnings = json_object_get(json_object_get(run, "power"), "warnings");
+        assert_int_equal(json_array_size(warnings), 1);
+        json_decref(run);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constant_power),
-        cmocka_unit_test(test_ramps),
-        cmocka_unit_test(test_without_power),
-        cmocka_unit_test(test_simulation_is_said),
+        cmocka_unit_test(test_constant_power),         cmocka_unit_test(test_ramps),
+        cmocka_unit_test(test_without_power),          cmocka_unit_test(test_simulation_is_said),
+        cmocka_unit_test(test_estimates_are_possible),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
