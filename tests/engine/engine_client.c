@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <math.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,6 +81,10 @@ static void see_pass(const struct engine *engine, const struct erg_pass_view *vi
         span->duration_ns = view->duration_ns[i];
         span->flops = view->flops ? view->flops[i] : 0;
         span->bytes = view->bytes ? view->bytes[i] : 0;
+        span->mean = view->mean ? view->mean[i] : NAN;
+        span->std = view->std ? view->std[i] : NAN;
+        span->max = view->max ? view->max[i] : NAN;
+        span->sparsity = view->sparsity ? view->sparsity[i] : NAN;
         snprintf(span->component, sizeof(span->component), "%s",
                  erg_reader_name(engine->reader, view->component[i]));
         snprintf(span->operation, sizeof(span->operation), "%s",

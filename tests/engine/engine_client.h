@@ -15,6 +15,7 @@ struct seen_span {
     char component[48], operation[48];
     uint64_t duration_ns;
     float flops, bytes;
+    float mean, std, max, sparsity; /* NaN or 0 where there are none */
 };
 
 struct seen_pass {

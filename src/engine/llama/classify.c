@@ -626,6 +626,38 @@ void erg_classify(const struct erg_node_facts *nodes, size_t count, struct erg_n
     resolve_fused_up(nodes, count, out);
 }
 
+/* Whether the node is one of those that lead to what the component's statistics are of. */
+static bool leads_to_result(const struct erg_node_facts *node, const struct erg_node_class *class)
+{
+    switch (class->component) {
+    case C(kv_append):
+    case C(output_select):
+    case C(unattributed):
+        return false;
+    case C(rope):
+        return is(node->op, "ROPE");
+    case C(router):
+        return is(class->operation, "logits");
+    default:
+        return true;
+    }
+}
+
+void erg_classify_results(const struct erg_node_facts *nodes, const struct erg_node_class *classes,
+                          size_t count, bool *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = leads_to_result(&nodes[i], &classes[i]);
+        for (int s = 0; s < ERG_NODE_SOURCES && out[i]; s++) {
+            int from = nodes[i].src[s].node;
+            if (from >= 0 && classes[from].layer == classes[i].layer &&
+                classes[from].component == classes[i].component) {
+                out[from] = false;
+            }
+        }
+    }
+}
+
 bool erg_classify_fuses(const struct erg_node_facts *node, int index,
                         const struct erg_node_facts *next)
 {

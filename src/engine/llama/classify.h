@@ -44,6 +44,14 @@ struct erg_node_class {
  */
 void erg_classify(const struct erg_node_facts *nodes, size_t count, struct erg_node_class *out);
 
+/*
+ * Of which nodes the statistics of their components are, `out` with room for `count`: what other
+ * components read of a component (after the bias, behind the last of its nodes), but of rope the
+ * rotated Q and K, of the router its logits, and of those that only move data nothing.
+ */
+void erg_classify_results(const struct erg_node_facts *nodes, const struct erg_node_class *classes,
+                          size_t count, bool *out);
+
 /* Is `next` the MUL by which the norm `node` (index `index`) is scaled? The CPU fuses the two. */
 bool erg_classify_fuses(const struct erg_node_facts *node, int index,
                         const struct erg_node_facts *next);

@@ -268,7 +268,9 @@ int erg_command_run(const json_t *json, struct erg_run_command *out, struct erg_
     out->instrument = get_text(&m, "instrument", "auto");
     out->dump_logits = get_text(&m, "dump_logits", NULL);
     out->dump_all = get_bool(&m, "dump_all", false);
+    out->sparsity_threshold = get_real(&m, "sparsity_threshold", 0.01, 0, 1e30);
     out->dump_nodes = get_text(&m, "dump_nodes", NULL);
+    out->dump_tensors = get_text(&m, "dump_tensors", NULL);
     return m.status;
 }
 

@@ -54,7 +54,9 @@ struct erg_run_command {
     const char *flash_attn, *cache_type_k, *cache_type_v, *mode, *instrument;
     const char *dump_logits; /* debugging: raw float32 rows of the sampled positions, or … */
     bool dump_all;           /* … of all positions */
-    const char *dump_nodes;  /* debugging: facts of the nodes of each new graph */
+    double sparsity_threshold;
+    const char *dump_nodes;   /* debugging: facts of the nodes of each new graph */
+    const char *dump_tensors; /* debugging: all tensors, with the instrument 'observe' */
 };
 
 enum { ERG_SYNTH_LEAST_VOCAB = 264 }; /* every byte, three merges, the special tokens */

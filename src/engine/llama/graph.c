@@ -8,10 +8,11 @@
 
 enum { MAX_NODES = 1 << 17 };
 
-void erg_graph_init(struct erg_graph *graph, ergon_probe *probe)
+void erg_graph_init(struct erg_graph *graph, ergon_probe *probe, bool statistics)
 {
     memset(graph, 0, sizeof(*graph));
     graph->probe = probe;
+    graph->statistics = statistics;
     graph->fused_norm_id = ergon_probe_name(probe, ERG_OPERATION_FUSED_NORM);
 }
 
@@ -72,6 +73,30 @@ void erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor)
     memcpy(key->ne, tensor->ne, sizeof(key->ne));
 }
 
+bool erg_graph_is_known(const struct erg_graph *graph, size_t i)
+{
+    return !graph->changed && i < graph->known;
+}
+
+bool erg_graph_is_overwritten(const struct erg_graph *graph, size_t i)
+{
+    const struct ggml_tensor *node = graph->keys[i].tensor;
+    const struct ggml_tensor *next = graph->keys[i + 1].tensor;
+    /* a norm may be computed together with the MUL behind it, which then is what writes */
+    bool two = next->op == GGML_OP_RMS_NORM && i + 2 < graph->count;
+    return erg_node_overlaps(node, next) ||
+           (two && erg_node_overlaps(node, graph->keys[i + 2].tensor));
+}
+
+static enum erg_read plan_reading(const struct erg_graph *graph, size_t i, bool is_result)
+{
+    if (!graph->statistics || !is_result) {
+        return ERG_READ_NEVER;
+    }
+    bool last = i + 1 == graph->count;
+    return last || erg_graph_is_overwritten(graph, i) ? ERG_READ_CUT : ERG_READ_NEXT;
+}
+
 static void warn_guess(struct erg_graph *graph, const struct erg_node_facts *facts,
                        const struct erg_node_class *class)
 {
@@ -110,7 +135,8 @@ void erg_graph_classify(struct erg_graph *graph, FILE *dump)
     ERG_AUTO_FREE struct erg_node_facts *facts = erg_calloc(count, sizeof(*facts));
     ERG_AUTO_FREE struct erg_node_class *classes = erg_calloc(count, sizeof(*classes));
     ERG_AUTO_FREE const struct ggml_tensor **tensors = erg_calloc(count, sizeof(*tensors));
-    if (!facts || !classes || !tensors) {
+    ERG_AUTO_FREE bool *results = erg_calloc(count, sizeof(*results));
+    if (!facts || !classes || !tensors || !results) {
         graph->out_of_memory = true;
         return;
     }
@@ -125,6 +151,7 @@ void erg_graph_classify(struct erg_graph *graph, FILE *dump)
         }
     }
     erg_classify(facts, count, classes);
+    erg_classify_results(facts, classes, count, results);
     graph->any_guessed = false;
     graph->fused_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -140,6 +167,7 @@ void erg_graph_classify(struct erg_graph *graph, FILE *dump)
     for (size_t i = 0; i < count; i++) {
         graph->nodes[i].ends_component =
             i + 1 == count || !same_component(&graph->nodes[i], &graph->nodes[i + 1]);
+        graph->nodes[i].read = plan_reading(graph, i, results[i]);
     }
     graph->known = count;
 }

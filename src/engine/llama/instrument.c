@@ -2,8 +2,10 @@
 #include "engine/llama/instrument.h"
 
 #include "base/mem.h"
+#include "engine/llama/collect.h"
 #include "engine/llama/graph.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +13,16 @@ enum { TICK_NS = 100 * 1000 * 1000, MAX_STAMPS = 1 << 17 };
 
 /* End of an executed stretch of nodes: in trace one node (or fused pair), in observe one cut. */
 struct stamp {
-    int64_t t_ns;
-    size_t nodes_done; /* observe: executed nodes up to here */
+    int64_t t_ns;        /* where the next stretch begins */
+    int64_t profiler_ns; /* spent on statistics before that */
+    size_t nodes_done;   /* observe: executed nodes up to here */
 };
 
 struct erg_instrument {
     ergon_probe *probe;
     struct erg_instrument_options options;
     struct erg_graph graph;
+    struct erg_collect collect;
     FILE *dump;
 
     struct stamp *stamps;
@@ -33,7 +37,14 @@ struct erg_instrument {
     bool stopped;
     bool warned_mismatch;
 
-    uint32_t graph_prepare, output, sampling, unattributed, gate_up_proj;
+    bool reads_cut;   /* statistics are taken where the graph is cut next */
+    size_t known;     /* nodes of this pass, from the first on, that were there before */
+    size_t executed;  /* trace: nodes of this pass computed so far */
+    size_t pending;   /* trace: 1 + the node to be read at the next stamp, 0 = none */
+    bool pairs_known; /* trace: it is known whether … */
+    bool pairs;       /* … a norm and its MUL give one stamp together */
+
+    uint32_t graph_prepare, output, sampling, profiler, unattributed, gate_up_proj;
 };
 
 static bool room_for_stamps(struct erg_instrument *in, size_t need)
@@ -79,37 +90,115 @@ static void note_ask(struct erg_instrument *in)
     }
 }
 
-static void take_stamp(struct erg_instrument *in, int64_t now_ns, size_t nodes_done)
+/* A node ended at `now_ns`; from then until `resumed_ns` statistics were taken. */
+static void take_stamp(struct erg_instrument *in, int64_t now_ns, int64_t resumed_ns,
+                       size_t nodes_done)
 {
     if (in->stamp_count == 0) {
         in->first_batch = in->asks;
     }
     if (room_for_stamps(in, in->stamp_count + 1)) {
-        in->stamps[in->stamp_count++] = (struct stamp){now_ns, nodes_done};
+        in->stamps[in->stamp_count++] = (struct stamp){resumed_ns, resumed_ns - now_ns, nodes_done};
     }
+}
+
+/* Note an asked node; its index, or SIZE_MAX when there is no room for it. */
+static size_t note_node(struct erg_instrument *in, const struct ggml_tensor *node)
+{
+    size_t before = in->graph.count;
+    erg_graph_add(&in->graph, node);
+    if (in->graph.count == before) {
+        return SIZE_MAX;
+    }
+    in->known += erg_graph_is_known(&in->graph, before);
+    return before;
+}
+
+/* Take the statistics of a node; when that was done. */
+static int64_t read_node(struct erg_instrument *in, size_t i)
+{
+    const struct erg_graph_key *keys = in->graph.keys;
+    erg_collect_read(&in->collect, i, keys[i].tensor, keys[0].ne[1]);
+    return ergon_probe_now_ns();
+}
+
+/*
+ * Whether to cut behind the node, and only there can it be read. Which nodes are is known from the
+ * pass before; of a graph that is new every node is read that may be asked for in the end.
+ */
+static bool reads_here(const struct erg_instrument *in, size_t i)
+{
+    if (!in->options.statistics || i == SIZE_MAX) {
+        return false;
+    }
+    const struct erg_graph *graph = &in->graph;
+    if (i < in->known && (in->pairs_known || graph->fused_count == 0)) {
+        return graph->nodes[i].read == ERG_READ_CUT;
+    }
+    return erg_collect_may_want(graph->keys[i].tensor);
+}
+
+/* The graph was computed up to the node asked for last, by all threads. */
+static void trace_cut(struct erg_instrument *in)
+{
+    int64_t now = ergon_probe_now_ns();
+    int64_t resumed = in->reads_cut ? read_node(in, in->graph.count - 1) : now;
+    if (in->stamp_count > 0) {
+        struct stamp *stamp = &in->stamps[in->stamp_count - 1]; /* waiting for the others is its */
+        stamp->profiler_ns += resumed - now;
+        stamp->t_ns = resumed;
+    }
+    in->executed = in->graph.count;
+    in->pending = 0;
 }
 
 static bool trace_eval(struct ggml_tensor *node, bool ask, void *user)
 {
     struct erg_instrument *in = user;
     if (!ask) {
+        trace_cut(in);
         return true;
     }
+    in->reads_cut = false;
     if (erg_node_is_executed(node)) {
-        erg_graph_add(&in->graph, node);
+        in->reads_cut = reads_here(in, note_node(in, node));
         room_for_stamps(in, in->graph.count);
     }
     note_ask(in);
-    return false;
+    return in->reads_cut;
 }
 
-/* Thread 0, after the k-th executed node: the place where a statistic of node k-1 can be taken. */
+/*
+ * A node was computed, as far as thread 0 is concerned; the one before it was by all threads. Read
+ * that one, if it is to be and still there. When that was done, or `now_ns`.
+ */
+static int64_t read_pending(struct erg_instrument *in, int64_t now_ns)
+{
+    const struct erg_graph *graph = &in->graph;
+    size_t first = in->executed, before = in->pending;
+    bool pair = in->pairs && first < in->known && graph->nodes[first].norm_fused;
+    size_t last = pair ? first + 1 : first;
+    in->executed = last + 1;
+    bool reads_last = last < in->known && graph->nodes[last].read == ERG_READ_NEXT;
+    in->pending = reads_last ? last + 1 : 0;
+    if (before == 0 || before != first || first >= graph->count) {
+        return now_ns;
+    }
+    if (erg_graph_is_overwritten(graph, before - 1)) {
+        in->graph.changed = true; /* the memory was given out anew: plan again */
+        return now_ns;
+    }
+    return read_node(in, before - 1);
+}
+
+/* Thread 0, after each executed node. */
 static bool trace_stamp(void *user)
 {
     struct erg_instrument *in = user;
     int64_t now = ergon_probe_now_ns();
-    take_stamp(in, now, 0);
-    return tick(in, now, in->stamp_count);
+    int64_t resumed = in->options.statistics ? read_pending(in, now) : now;
+    take_stamp(in, now, resumed, 0);
+    return tick(in, resumed, in->stamp_count);
 }
 
 /*
@@ -142,30 +231,39 @@ static bool is_gate_or_up(enum erg_component c)
 static bool cuts_known(const struct erg_instrument *in, size_t i)
 {
     const struct erg_graph_node *node = &in->graph.nodes[i];
+    bool wanted = node->ends_component || node->read != ERG_READ_NEVER;
     if (in->options.keep_fusion) {
         /* gate, up and GLU, and rope with the cache write, are one kernel on GPUs */
-        return node->ends_component && !is_gate_or_up(node->component) &&
-               node->component != ERG_COMPONENT_rope;
+        return wanted && !is_gate_or_up(node->component) && node->component != ERG_COMPONENT_rope;
     }
-    return in->options.operations ? !node->norm_fused : node->ends_component;
+    return in->options.operations || in->collect.dump ? !node->norm_fused : wanted;
+}
+
+/* The graph was computed up to the node asked for last, and the back end has finished. */
+static void observe_cut(struct erg_instrument *in, const struct ggml_tensor *node)
+{
+    int64_t now = ergon_probe_now_ns();
+    int64_t resumed = in->reads_cut ? read_node(in, in->graph.count - 1) : now;
+    take_stamp(in, now, resumed, in->graph.count);
+    tick(in, resumed, in->graph.count);
+    erg_collect_dump(&in->collect, in->graph.count - 1, node);
 }
 
 static bool observe_eval(struct ggml_tensor *node, bool ask, void *user)
 {
     struct erg_instrument *in = user;
     if (!ask) {
-        int64_t now = ergon_probe_now_ns();
-        take_stamp(in, now, in->graph.count);
-        tick(in, now, in->graph.count);
+        observe_cut(in, node);
         return true; /* false would leave stale logits behind, not stop the pass */
     }
     bool cut = false;
-    if (erg_node_is_executed(node)) {
-        bool was_changed = in->graph.changed;
-        erg_graph_add(&in->graph, node);
-        size_t i = in->graph.count - 1;
-        bool known = !was_changed && !in->graph.changed && i < in->graph.known;
+    size_t i = erg_node_is_executed(node) ? note_node(in, node) : SIZE_MAX;
+    if (i != SIZE_MAX) {
+        bool known = i < in->known;
         cut = known ? cuts_known(in, i) : cuts_unknown(in, node);
+        in->reads_cut =
+            cut && in->options.statistics &&
+            (known ? in->graph.nodes[i].read != ERG_READ_NEVER : erg_collect_may_want(node));
     }
     note_ask(in);
     return cut;
@@ -186,13 +284,20 @@ int erg_instrument_new(ergon_probe *probe, const struct erg_instrument_options *
     }
     in->probe = probe;
     in->options = *options;
+    int status =
+        erg_collect_init(&in->collect, options->sparsity_threshold, options->dump_tensors, err);
+    if (status != 0) {
+        free(in);
+        return status;
+    }
     if (options->dump_path) {
         in->dump = fopen(options->dump_path, "we");
     }
-    erg_graph_init(&in->graph, probe);
+    erg_graph_init(&in->graph, probe, options->statistics);
     in->graph_prepare = ergon_probe_name(probe, "graph_prepare");
     in->output = ergon_probe_name(probe, "output");
     in->sampling = ergon_probe_name(probe, "sampling");
+    in->profiler = ergon_probe_name(probe, "profiler");
     in->unattributed = ergon_probe_name(probe, "unattributed");
     in->gate_up_proj = ergon_probe_name(probe, "gate_up_proj");
     *out = in;
@@ -208,6 +313,7 @@ void erg_instrument_free(struct erg_instrument *in)
         fclose(in->dump);
     }
     erg_graph_deinit(&in->graph);
+    erg_collect_deinit(&in->collect);
     free(in->stamps);
     free(in);
 }
@@ -239,6 +345,9 @@ ggml_abort_callback erg_instrument_abort(const struct erg_instrument *in)
 void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns)
 {
     erg_graph_begin(&in->graph);
+    erg_collect_begin(&in->collect);
+    in->known = in->executed = in->pending = 0;
+    in->reads_cut = false;
     in->t0_ns = t0_ns;
     in->asked_ns = t0_ns;
     in->asks = 0;
@@ -258,22 +367,44 @@ struct run {
     int64_t t_ns; /* where the next stretch starts */
     uint64_t duration_ns;
     double flops, bytes;
+    bool has_moments;
+    struct erg_moments moments;
+    size_t reading;       /* of the pass, that comes next */
+    uint64_t profiler_ns; /* of the pass, so far */
 };
+
+static bool has_values(const struct run *run)
+{
+    return run->has_moments || (run->in->options.operations && (run->flops > 0 || run->bytes > 0));
+}
 
 static void emit(struct run *run)
 {
     if (!run->open) {
         return;
     }
-    struct ergon_span_values values = {.flops = (float)run->flops, .bytes = (float)run->bytes};
-    bool costs = run->in->options.operations && (run->flops > 0 || run->bytes > 0);
+    struct ergon_span_values values = {.flops = (float)run->flops,
+                                       .bytes = (float)run->bytes,
+                                       .mean = NAN,
+                                       .std = NAN,
+                                       .max = NAN,
+                                       .sparsity = NAN};
+    if (run->has_moments) {
+        struct erg_stats stats;
+        erg_stats_finish(&run->moments, &stats);
+        values.mean = (float)stats.mean_abs;
+        values.std = (float)stats.std;
+        values.max = (float)stats.max_abs;
+        values.sparsity = (float)stats.sparsity_ratio;
+    }
     ergon_probe_span(run->in->probe, run->layer, run->component, run->operation, run->duration_ns,
-                     costs ? &values : NULL);
+                     has_values(run) ? &values : NULL);
     run->open = false;
 }
 
-static void stretch(struct run *run, int layer, uint32_t component, uint32_t operation,
-                    int64_t until_ns)
+/* The time up to `until_ns`, less the `profiler_ns` of it, goes to this place. */
+static void stretch_less(struct run *run, int layer, uint32_t component, uint32_t operation,
+                         int64_t until_ns, int64_t profiler_ns)
 {
     if (!run->open || run->layer != layer || run->component != component ||
         run->operation != operation) {
@@ -284,9 +415,19 @@ static void stretch(struct run *run, int layer, uint32_t component, uint32_t ope
         run->operation = operation;
         run->duration_ns = 0;
         run->flops = run->bytes = 0;
+        run->has_moments = false;
     }
-    run->duration_ns += until_ns > run->t_ns ? (uint64_t)(until_ns - run->t_ns) : 0;
-    run->t_ns = until_ns > run->t_ns ? until_ns : run->t_ns;
+    int64_t passed = until_ns > run->t_ns ? until_ns - run->t_ns : 0;
+    int64_t taken = profiler_ns < passed ? profiler_ns : passed;
+    run->duration_ns += (uint64_t)(passed - taken);
+    run->profiler_ns += (uint64_t)taken;
+    run->t_ns += passed;
+}
+
+static void stretch(struct run *run, int layer, uint32_t component, uint32_t operation,
+                    int64_t until_ns)
+{
+    stretch_less(run, layer, component, operation, until_ns, 0);
 }
 
 static void add_cost(struct run *run, const struct erg_graph_node *node, bool in_registers)
@@ -298,11 +439,34 @@ static void add_cost(struct run *run, const struct erg_graph_node *node, bool in
         in_registers ? 0 : node->cost.bytes + node->cost.cache_bytes_per_key * (first + n);
 }
 
+/* What was read of the nodes [from, to) of this component; several tensors are taken together. */
+static void add_statistics(struct run *run, size_t from, size_t to, uint32_t component)
+{
+    const struct erg_collect *collect = &run->in->collect;
+    const struct erg_graph_node *nodes = run->in->graph.nodes;
+    for (; run->reading < collect->count; run->reading++) {
+        const struct erg_reading *reading = &collect->readings[run->reading];
+        size_t i = reading->node;
+        if (i >= to) {
+            return;
+        }
+        if (i < from || nodes[i].read == ERG_READ_NEVER || nodes[i].component_id != component) {
+            continue;
+        }
+        if (run->has_moments) {
+            erg_moments_merge(&run->moments, &reading->moments);
+        } else {
+            run->moments = reading->moments;
+        }
+        run->has_moments = true;
+    }
+}
+
 /*
- * The executed nodes [from, to) took until `until_ns` together. Their time goes to the last one;
+ * The executed nodes [from, to) took until `stamp` together. Their time goes to the last one;
  * a norm fused with its MUL gets the name of both, gate and up measured together that of the pair.
  */
-static void stretch_nodes(struct run *run, size_t from, size_t to, int64_t until_ns)
+static void stretch_nodes(struct run *run, size_t from, size_t to, const struct stamp *stamp)
 {
     struct erg_instrument *in = run->in;
     const struct erg_graph_node *last = &in->graph.nodes[to - 1];
@@ -315,7 +479,8 @@ static void stretch_nodes(struct run *run, size_t from, size_t to, int64_t until
         is_gate_or_up(in->graph.nodes[from].component)) {
         component = in->gate_up_proj;
     }
-    stretch(run, last->layer, component, operation, until_ns);
+    stretch_less(run, last->layer, component, operation, stamp->t_ns, stamp->profiler_ns);
+    add_statistics(run, from, to, component);
     for (size_t i = from; in->options.operations && i < to; i++) {
         /* fused, the norm's result never exists in memory */
         add_cost(run, &in->graph.nodes[i], i + 1 < to && in->graph.nodes[i].norm_fused);
@@ -340,7 +505,7 @@ static void emit_traced(struct run *run, bool fused)
     size_t node = 0;
     for (size_t k = 0; k < in->stamp_count; k++) {
         size_t width = fused && in->graph.nodes[node].norm_fused ? 2 : 1;
-        stretch_nodes(run, node, node + width, in->stamps[k].t_ns);
+        stretch_nodes(run, node, node + width, &in->stamps[k]);
         node += width;
     }
 }
@@ -351,7 +516,7 @@ static void emit_observed(struct run *run)
     size_t node = 0;
     for (size_t k = 0; k < in->stamp_count; k++) {
         if (in->stamps[k].nodes_done > node) {
-            stretch_nodes(run, node, in->stamps[k].nodes_done, in->stamps[k].t_ns);
+            stretch_nodes(run, node, in->stamps[k].nodes_done, &in->stamps[k]);
             node = in->stamps[k].nodes_done;
         }
     }
@@ -377,6 +542,8 @@ static uint32_t emit_nodes(struct run *run)
     uint32_t flags = traced ? ERGON_PASS_TRACED : ERGON_PASS_OBSERVED;
     bool fused = false;
     bool match = traced ? stamps_match(in, &fused) : in->stamp_count > 0 && !in->stamps_lost;
+    in->pairs_known = traced && match && (in->pairs_known || in->graph.fused_count > 0);
+    in->pairs = in->graph.fused_count > 0 ? fused : in->pairs;
     if (!match) {
         warn_mismatch(in);
         flags |= ERGON_PASS_MISMATCH;
@@ -389,6 +556,10 @@ static uint32_t emit_nodes(struct run *run)
         emit_traced(run, fused);
     } else {
         emit_observed(run);
+    }
+    if (run->profiler_ns > 0) {
+        emit(run);
+        ergon_probe_span(in->probe, -1, in->profiler, 0, run->profiler_ns, NULL);
     }
     return in->graph.any_guessed ? flags | ERGON_PASS_GUESSED : flags;
 }

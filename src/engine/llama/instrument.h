@@ -13,9 +13,9 @@
 /*
  * How a pass is timed (docs/engine.md).
  *
- *   trace    the evaluation callback answers no to every node, so that the graph is never cut, and
- *            only keeps the list; the abort callback, called on thread 0 after each executed node,
- *            takes the stamps. CPU only, costs next to nothing.
+ *   trace    the evaluation callback keeps the list of nodes; the abort callback, called on
+ *            thread 0 after each executed node, takes the stamps. Without statistics the graph is
+ *            never cut. CPU only, costs next to nothing.
  *   observe  the evaluation callback cuts the graph where a component ends. Any back end; costs a
  *            synchronisation per cut.
  *   none     no callbacks: a pass has its sampling span and is otherwise unattributed.
@@ -26,9 +26,12 @@ enum erg_instrument_kind { ERG_INSTRUMENT_TRACE, ERG_INSTRUMENT_OBSERVE, ERG_INS
 
 struct erg_instrument_options {
     enum erg_instrument_kind kind;
-    bool operations;       /* one span per operation, with FLOPs and bytes, not per component */
-    bool keep_fusion;      /* observe: never cut inside a pattern that GPU back ends fuse */
-    const char *dump_path; /* write the nodes of each new graph there, for tests; NULL = don't */
+    bool operations;  /* one span per operation, with FLOPs and bytes, not per component */
+    bool keep_fusion; /* observe: never cut inside a pattern that GPU back ends fuse */
+    bool statistics;  /* of the components' tensors, |x| below the threshold being sparse */
+    double sparsity_threshold;
+    const char *dump_path;    /* write the nodes of each new graph there, for tests; NULL = don't */
+    const char *dump_tensors; /* observe: cut at every node and write its tensor there; or NULL */
     /* Called at most ten times a second during a pass; true stops it. */
     bool (*on_tick)(void *user, int64_t now_ns, int layer, uint32_t node, uint32_t nodes);
     void *user;

@@ -30,6 +30,22 @@ static bool is_weight(const struct ggml_tensor *tensor)
            ggml_backend_buffer_get_usage(tensor->buffer) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
 }
 
+bool erg_node_reads_weight(const struct ggml_tensor *node)
+{
+    for (int i = 0; i < GGML_MAX_SRC; i++) {
+        if (node->src[i] && is_weight(behind_views(node->src[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool erg_node_overlaps(const struct ggml_tensor *a, const struct ggml_tensor *b)
+{
+    const char *from_a = a->data, *from_b = b->data;
+    return from_a < from_b + ggml_nbytes(b) && from_b < from_a + ggml_nbytes(a);
+}
+
 static int index_of(const struct ggml_tensor *tensor, const struct ggml_tensor *const *nodes,
                     size_t count)
 {

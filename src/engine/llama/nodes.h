@@ -31,6 +31,12 @@ void erg_node_facts(const struct ggml_tensor *node, const struct ggml_tensor *co
 
 void erg_node_cost(const struct ggml_tensor *node, struct erg_node_cost *out);
 
+/* Whether the bytes of two tensors overlap. */
+bool erg_node_overlaps(const struct ggml_tensor *a, const struct ggml_tensor *b);
+
+/* Whether an operand of the node, views seen through, is a weight. */
+bool erg_node_reads_weight(const struct ggml_tensor *node);
+
 /* One line per node, the format of tests/engine/nodes: what erg_node_facts() found. */
 void erg_node_dump(const struct erg_node_facts *facts, FILE *out);
 

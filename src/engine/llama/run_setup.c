@@ -2,6 +2,7 @@
 #include "engine/llama/run_state.h"
 
 #include "base/mem.h"
+#include "engine/llama/collect.h"
 #include "engine/llama/threads.h"
 
 #include <math.h>
@@ -98,13 +99,21 @@ static bool on_tick(void *user, int64_t now_ns, int layer, uint32_t node, uint32
     return run->cancelled;
 }
 
+static bool takes_statistics(const struct erg_run *run)
+{
+    return strcmp(run->command->mode, "minimal") != 0 && run->kind != ERG_INSTRUMENT_NONE;
+}
+
 static int make_instrument(struct erg_run *run, struct erg_err *err)
 {
     struct erg_instrument_options options = {
         .kind = run->kind,
         .operations = strcmp(run->command->mode, "deep") == 0,
         .keep_fusion = !run->model->on_cpu,
+        .statistics = takes_statistics(run),
+        .sparsity_threshold = run->command->sparsity_threshold,
         .dump_path = run->command->dump_nodes,
+        .dump_tensors = run->command->dump_tensors,
         .on_tick = on_tick,
         .user = run,
     };
@@ -272,6 +281,11 @@ static void describe_settings(const struct erg_run *run, struct erg_jsonw *w)
     erg_jsonw_kbool(w, "mmap", run->model->mmap);
     erg_jsonw_kstr(w, "mode", command->mode);
     erg_jsonw_kstr(w, "instrument", instruments[run->kind]);
+    if (takes_statistics(run)) {
+        int widest = run->prompt_count < run->ubatch ? run->prompt_count : run->ubatch;
+        erg_jsonw_kreal(w, "sparsity_threshold", command->sparsity_threshold);
+        erg_jsonw_kbool(w, "rows_sampled", widest > ERG_COLLECT_ROWS);
+    }
     erg_jsonw_obj_end(w);
 }
 

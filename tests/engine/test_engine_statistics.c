@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Statistics of activations against a plain computation in double over the same tensors, which a
+ * second run, observing and cutting at every node, has written to a file.
+ */
+#include "engine/engine_client.h"
+#include "engine/stats/stats.h"
+
+#include "base/mem.h"
+#include "base/root.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { NAME_BYTES = 64, MAX_TOGETHER = 4, MOST_ROWS = 128 };
+
+static char dump_path[] = "/tmp/ergon-tensors-XXXXXX";
+static char model_path[] = "/tmp/ergon-statistics-XXXXXX";
+
+/* Head of a tensor in the file; its elements follow. */
+struct head {
+    int64_t node, ne[4];
+    char op[NAME_BYTES], name[NAME_BYTES], weight[NAME_BYTES];
+};
+
+struct tensor {
+    struct head head;
+    const char *values; /* float32 */
+    int ordinal;        /* how many of this operation came before it in the pass */
+};
+
+/* What one pass computed. */
+struct computed {
+    struct tensor *tensors;
+    size_t count;
+};
+
+struct dump {
+    char *bytes;
+    struct computed *passes;
+    size_t pass_count;
+};
+
+/*
+ * The tensor that a component's statistics are of. NULL = any; "%d" stands for the layer; without
+ * name and weight it is the one of its operation that comes in that order; what names no layer is
+ * outside of them.
+ */
+struct place {
+    const char *component, *op, *name, *weight;
+};
+
+static const struct place llama[] = {
+    {"embedding", "GET_ROWS", NULL, "token_embd.weight"},
+    {"input_layernorm", "MUL", NULL, "blk.%d.attn_norm.weight"},
+    {"q_proj", "MUL_MAT", NULL, "blk.%d.attn_q.weight"},
+    {"k_proj", "MUL_MAT", NULL, "blk.%d.attn_k.weight"},
+    {"v_proj", "MUL_MAT", NULL, "blk.%d.attn_v.weight"},
+    {"rope", "ROPE", "Qcur-%d", NULL},
+    {"rope", "ROPE", "Kcur-%d", NULL},
+    {"attention", "FLASH_ATTN_EXT", NULL, NULL},
+    {"attention", "CONT", "kqv_out-%d", NULL},
+    {"o_proj", "MUL_MAT", NULL, "blk.%d.attn_output.weight"},
+    {"attn_residual", "ADD", "ffn_inp-%d", NULL},
+    {"post_attention_layernorm", "MUL", NULL, "blk.%d.ffn_norm.weight"},
+    {"gate_proj", "MUL_MAT", NULL, "blk.%d.ffn_gate.weight"},
+    {"up_proj", "MUL_MAT", NULL, "blk.%d.ffn_up.weight"},
+    {"activation", "GLU", NULL, NULL},
+    {"down_proj", "MUL_MAT", NULL, "blk.%d.ffn_down.weight"},
+    {"mlp_residual", "ADD", "l_out-%d", NULL},
+    {"final_norm", "MUL", NULL, "output_norm.weight"},
+    {"lm_head", "MUL_MAT", "result_output", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static int setup(void **state)
+{
+    static struct engine engine;
+    int fd = mkstemp(dump_path);
+    assert_true(fd >= 0);
+    close(fd);
+    fd = mkstemp(model_path);
+    assert_true(fd >= 0);
+    close(fd);
+    engine_start(&engine);
+    *state = &engine;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    unlink(dump_path);
+    unlink(model_path);
+    return engine_stop(*state);
+}
+
+static int64_t elements(const struct head *head)
+{
+    return head->ne[0] * head->ne[1] * head->ne[2] * head->ne[3];
+}
+
+static void add_tensor(struct dump *dump, const struct tensor *tensor)
+{
+    struct computed *pass = dump->pass_count ? &dump->passes[dump->pass_count - 1] : NULL;
+    if (!pass || pass->tensors[pass->count - 1].head.node >= tensor->head.node) {
+        dump->passes = erg_realloc(dump->passes, (dump->pass_count + 1) * sizeof(*dump->passes));
+        assert_non_null(dump->passes);
+        pass = &dump->passes[dump->pass_count++];
+        memset(pass, 0, sizeof(*pass));
+    }
+    pass->tensors = erg_realloc(pass->tensors, (pass->count + 1) * sizeof(*pass->tensors));
+    assert_non_null(pass->tensors);
+    struct tensor *into = &pass->tensors[pass->count++];
+    *into = *tensor;
+    for (const struct tensor *t = pass->tensors; t < into; t++) {
+        into->ordinal += strcmp(t->head.op, tensor->head.op) == 0;
+    }
+}
+
+static void read_dump(struct dump *out)
+{
+    struct erg_err err;
+    size_t len;
+    memset(out, 0, sizeof(*out));
+    if (erg_read_file(dump_path, 512 << 20, &out->bytes, &len, &err) != 0) {
+        fail_msg("%s", err.text);
+    }
+    for (size_t at = 0; at < len;) {
+        struct tensor tensor = {0};
+        assert_true(len - at >= sizeof(tensor.head));
+        memcpy(&tensor.head, out->bytes + at, sizeof(tensor.head));
+        at += sizeof(tensor.head);
+        tensor.values = out->bytes + at;
+        at += (size_t)elements(&tensor.head) * sizeof(float);
+        assert_true(at <= len);
+        add_tensor(out, &tensor);
+    }
+}
+
+static void free_dump(struct dump *dump)
+{
+    for (size_t i = 0; i < dump->pass_count; i++) {
+        free(dump->passes[i].tensors);
+    }
+    free(dump->passes);
+    free(dump->bytes);
+}
+
+static bool text_is(const char *pattern, int layer, const char *text)
+{
+    char expected[NAME_BYTES];
+    const char *digits = pattern ? strstr(pattern, "%d") : NULL;
+    if (!pattern || !digits) {
+        return !pattern || strcmp(pattern, text) == 0;
+    }
+    snprintf(expected, sizeof(expected), "%.*s%d%s", (int)(digits - pattern), pattern, layer,
+             digits + 2);
+    return strcmp(expected, text) == 0;
+}
+
+static bool is_at(const struct tensor *tensor, const struct place *place, int layer)
+{
+    if (strcmp(place->op, tensor->head.op) != 0) {
+        return false;
+    }
+    if (!place->name && !place->weight) {
+        return tensor->ordinal == layer;
+    }
+    bool in_layer = strstr(place->name ? place->name : place->weight, "%d") != NULL;
+    return in_layer == (layer >= 0) && text_is(place->name, layer, tensor->head.name) &&
+           text_is(place->weight, layer, tensor->head.weight);
+}
+
+/* The tensors of a component in the order of their nodes. */
+static size_t find_tensors(const struct computed *pass, const struct place *places,
+                           const char *component, int layer, const struct tensor *out[MAX_TOGETHER])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pass->count; i++) {
+        /* of the last layer only rows whose logits are wanted are left, maybe none */
+        bool empty = elements(&pass->tensors[i].head) == 0;
+        for (const struct place *p = places; p->component && !empty; p++) {
+            if (strcmp(p->component, component) == 0 && is_at(&pass->tensors[i], p, layer)) {
+                assert_true(count < MAX_TOGETHER);
+                out[count++] = &pass->tensors[i];
+                break;
+            }
+        }
+    }
+    return count;
+}
+
+struct sums {
+    double abs, plain, squares, max, below, count;
+};
+
+static void add_row(const struct tensor *tensor, int64_t row, int64_t width, double mean,
+                    struct sums *sums)
+{
+    for (int64_t i = 0; i < width; i++) {
+        float x;
+        memcpy(&x, tensor->values + (size_t)(row * width + i) * sizeof(x), sizeof(x));
+        sums->abs += fabs((double)x);
+        sums->plain += (double)x;
+        sums->squares += ((double)x - mean) * ((double)x - mean);
+        sums->max = fmax(sums->max, fabs((double)x));
+        sums->below += fabs((double)x) < 0.01;
+        sums->count++;
+    }
+}
+
+/* All token positions, or 128 of them evenly spaced, of several tensors. */
+static void add_tensors(const struct tensor *const *tensors, size_t count, uint32_t n_tokens,
+                        double mean, struct sums *sums)
+{
+    int64_t index[MOST_ROWS];
+    memset(sums, 0, sizeof(*sums));
+    for (size_t t = 0; t < count; t++) {
+        const int64_t *ne = tensors[t]->head.ne;
+        int64_t rows = ne[2] > 1 ? ne[2] : n_tokens > 1 ? ne[1] : 1;
+        rows = ne[2] == 1 && n_tokens > 1 && ne[1] > (int64_t)n_tokens ? 1 : rows;
+        int64_t width = elements(&tensors[t]->head) / rows;
+        int64_t taken = erg_rows_sample(rows, MOST_ROWS, index);
+        for (int64_t i = 0; i < taken; i++) {
+            add_row(tensors[t], index[i], width, mean, sums);
+        }
+    }
+}
+
+static void assert_near(double got, double expected, double relative, const char *what,
+                        const struct seen_span *span)
+{
+    if (!(fabs(got - expected) <= relative * fabs(expected))) {
+        fail_msg("layer %d %s: %s is %.9g, not %.9g", span->layer, span->component, what, got,
+                 expected);
+    }
+}
+
+static void check_span(const struct seen_span *span, const struct tensor *const *tensors,
+                       size_t count, uint32_t n_tokens)
+{
+    struct sums sums, centred;
+    add_tensors(tensors, count, n_tokens, 0, &sums);
+    add_tensors(tensors, count, n_tokens, sums.plain / sums.count, &centred);
+    assert_near((double)span->mean, sums.abs / sums.count, 1e-5, "mean", span);
+    assert_near((double)span->std, sqrt(centred.squares / sums.count), 1e-5, "deviation", span);
+    assert_near((double)span->max, sums.max, 1e-7, "maximum", span);
+    assert_near((double)span->sparsity, sums.below / sums.count, 1e-6, "sparsity", span);
+}
+
+static bool has_statistics(const struct seen_span *span)
+{
+    return !isnan(span->mean);
+}
+
+/* Every component of this layer that has a tensor has its statistics; how many spans that are. */
+static size_t check_layer(const struct seen_pass *seen, const struct computed *pass,
+                          const struct place *places, int layer)
+{
+    size_t checked = 0;
+    for (const struct place *p = places; p->component; p++) {
+        const struct tensor *tensors[MAX_TOGETHER];
+        size_t count = find_tensors(pass, places, p->component, layer, tensors), spans = 0;
+        bool again = p > places && strcmp(p->component, p[-1].component) == 0;
+        const struct seen_span *found[MAX_TOGETHER];
+        for (uint32_t i = 0; i < seen->head.n_spans && !again; i++) {
+            const struct seen_span *span = &seen->spans[i];
+            if (span->layer == layer && strcmp(span->component, p->component) == 0 &&
+                has_statistics(span)) {
+                assert_true(spans < MAX_TOGETHER);
+                found[spans++] = span;
+            }
+        }
+        if (!again && spans != count && !(spans == 1 && count > 1)) {
+            fail_msg("layer %d %s: statistics of %zu spans, tensors %zu", layer, p->component,
+                     spans, count);
+        }
+        for (size_t i = 0; i < spans; i++) {
+            bool together = spans == 1;
+            check_span(found[i], &tensors[together ? 0 : i], together ? count : 1,
+                       seen->head.n_tokens);
+        }
+        checked += spans;
+    }
+    return checked;
+}
+
+static void check_pass(const struct seen_pass *seen, const struct computed *pass,
+                       const struct place *places, int layers)
+{
+    size_t checked = 0, with = 0, profiler = 0;
+    for (int layer = -1; layer < layers; layer++) {
+        checked += check_layer(seen, pass, places, layer);
+    }
+    for (uint32_t i = 0; i < seen->head.n_spans; i++) {
+        with += has_statistics(&seen->spans[i]);
+        profiler += strcmp(seen->spans[i].component, "profiler") == 0;
+    }
+    assert_int_equal(checked, with); /* and nothing else has any */
+    assert_int_equal(profiler, 1);
+    assert_int_equal(seen_span_sum(seen), seen->head.t1_ns - seen->head.t0_ns);
+    assert_false(seen->head.flags & ERG_PASS_MISMATCH);
+}
+
+/* The same run observed with a dump, and in three ways without. */
+static void check_runs(struct engine *engine, const char *members, const struct place *places,
+                       int layers)
+{
+    static const char *const ways[] = {"\"mode\":\"standard\",\"instrument\":\"trace\"",
+                                       "\"mode\":\"deep\",\"instrument\":\"trace\"",
+                                       "\"mode\":\"standard\",\"instrument\":\"observe\""};
+    for (int threads = 1; threads <= 2; threads++) {
+        struct seen seen;
+        struct dump dump;
+        char all[2048];
+        snprintf(all, sizeof(all),
+                 "%s,\"threads\":%d,\"instrument\":\"observe\",\"dump_tensors\":\"%s\"", members,
+                 threads, dump_path);
+        engine_run(engine, all, &seen);
+        assert_string_equal(seen.reason, "");
+        read_dump(&dump);
+        assert_int_equal(dump.pass_count, seen.pass_count);
+        seen_deinit(&seen);
+        for (size_t w = 0; w < sizeof(ways) / sizeof(*ways); w++) {
+            snprintf(all, sizeof(all), "%s,\"threads\":%d,%s", members, threads, ways[w]);
+            engine_run(engine, all, &seen);
+            assert_string_equal(seen.reason, "");
+            assert_string_equal(seen.warnings, "");
+            assert_int_equal(dump.pass_count, seen.pass_count);
+            for (size_t i = 0; i < seen.pass_count; i++) {
+                check_pass(&seen.passes[i], &dump.passes[i], places, layers);
+            }
+            seen_deinit(&seen);
+        }
+        free_dump(&dump);
+    }
+}
+
+static void they_are_those_of_the_tensors(void **state)
+{
+    engine_load(*state, "../models/tales-f16.gguf");
+    check_runs(*state, ",\"prompt\":\"One day Tom went to the park\",\"tokens\":5", llama, 6);
+    check_runs(*state,
+               ",\"prompt\":\"One day Tom went to the park\",\"tokens\":5,\"flash_attn\":\"off\"",
+               llama, 6);
+}
+
+static void synthesize(struct engine *engine, const char *members)
+{
+    struct seen seen;
+    engine_send(engine, "{\"cmd\":\"synth\",\"out\":\"%s\",\"vocab\":300%s}", model_path, members);
+    engine_collect(engine, &seen);
+    if (!seen.answered) {
+        fail_msg("synth: %s", seen.reason);
+    }
+    seen_deinit(&seen);
+    engine_load(engine, model_path);
+}
+
+/* Chunks of 200 and 100 tokens, above 128 rows evenly sampled. */
+static void of_long_prompts_rows_are_sampled(void **state)
+{
+    struct seen seen;
+    synthesize(*state, ",\"layers\":2,\"embedding\":128,\"heads\":4,\"kv_heads\":2,"
+                       "\"feed_forward\":256,\"type\":\"q4_0\"");
+    check_runs(*state, ",\"prompt_tokens\":300,\"ubatch\":200,\"tokens\":3,\"ignore_eos\":true",
+               llama, 2);
+    engine_run(*state, ",\"prompt_tokens\":300,\"tokens\":0", &seen);
+    assert_non_null(strstr(seen.begin, "\"rows_sampled\":true"));
+    assert_non_null(strstr(seen.begin, "\"sparsity_threshold\":0.01"));
+    seen_deinit(&seen);
+    engine_run(*state, ",\"prompt_tokens\":128,\"tokens\":0", &seen);
+    assert_non_null(strstr(seen.begin, "\"rows_sampled\":false"));
+    seen_deinit(&seen);
+}
+
+/* Decoding on until the attention's window grows: its graph is new then. */
+static void they_survive_new_graphs(void **state)
+{
+    synthesize(*state, ",\"layers\":2,\"embedding\":64,\"heads\":4,\"kv_heads\":2,"
+                       "\"feed_forward\":96,\"type\":\"f16\"");
+    check_runs(*state, ",\"prompt_tokens\":250,\"tokens\":12,\"ignore_eos\":true", llama, 2);
+    check_runs(*state,
+               ",\"prompt_tokens\":250,\"tokens\":12,\"ignore_eos\":true,\"flash_attn\":\"off\"",
+               llama, 2);
+}
+
+static void the_threshold_counts(void **state)
+{
+    struct seen seen;
+    float before = -1;
+    engine_load(*state, "../models/tales-f16.gguf");
+    for (int i = 0; i < 2; i++) {
+        engine_run(*state,
+                   i ? ",\"prompt\":\"One day\",\"tokens\":0,\"sparsity_threshold\":0.1"
+                     : ",\"prompt\":\"One day\",\"tokens\":0",
+                   &seen);
+        for (uint32_t s = 0; s < seen.passes[0].head.n_spans; s++) {
+            const struct seen_span *span = &seen.passes[0].spans[s];
+            if (span->layer == 3 && strcmp(span->component, "up_proj") == 0) {
+                assert_true(span->sparsity > before);
+                before = span->sparsity;
+            }
+        }
+        seen_deinit(&seen);
+    }
+    assert_true(before > 0);
+}
+
+static void minimal_takes_none(void **state)
+{
+    struct seen seen;
+    engine_load(*state, "../models/tales-f16.gguf");
+    engine_run(*state, ",\"prompt\":\"One day\",\"tokens\":3,\"mode\":\"minimal\"", &seen);
+    assert_null(strstr(seen.begin, "rows_sampled"));
+    for (size_t i = 0; i < seen.pass_count; i++) {
+        for (uint32_t s = 0; s < seen.passes[i].head.n_spans; s++) {
+            assert_false(has_statistics(&seen.passes[i].spans[s]));
+            assert_string_not_equal(seen.passes[i].spans[s].component, "profiler");
+        }
+    }
+    seen_deinit(&seen);
+}
+
+static void check_against(const struct seen_pass *pass, const json_t *statistics)
+{
+    size_t compared = 0;
+    for (uint32_t i = 0; i < pass->head.n_spans; i++) {
+        const struct seen_span *span = &pass->spans[i];
+        char key[64];
+        snprintf(key, sizeof(key), "%d.%s", span->layer, span->component);
+        const json_t *expected = json_object_get(statistics, key);
+        if (!expected) {
+            continue;
+        }
+        const double got[] = {(double)span->mean, (double)span->std, (double)span->max};
+        static const char *const what[] = {"mean", "deviation", "maximum"};
+        for (size_t k = 0; k < 3; k++) {
+            assert_near(got[k], json_real_value(json_array_get(expected, k)), 1e-3, what[k], span);
+        }
+        /* a share of few values: one of them may lie on the other side of the threshold */
+        double share = json_real_value(json_array_get(expected, 3));
+        double step = 1.5 / (192.0 * pass->head.n_tokens);
+        if (!(fabs((double)span->sparsity - share) <= step)) {
+            fail_msg("%s: sparsity is %g, not %g", key, (double)span->sparsity, share);
+        }
+        compared++;
+    }
+    assert_int_equal(compared, json_object_size(statistics));
+}
+
+static void they_agree_with_the_reference(void **state)
+{
+    json_t *prompts = json_load_file("engine/data/tales-statistics.json", 0, NULL);
+    assert_non_null(prompts);
+    assert_int_equal(json_array_size(prompts), 4);
+    engine_load(*state, "../models/tales-f32.gguf");
+    for (size_t i = 0; i < json_array_size(prompts); i++) {
+        const json_t *prompt = json_array_get(prompts, i);
+        char members[512];
+        struct seen seen;
+        char *quoted = json_dumps(json_object_get(prompt, "text"), JSON_ENCODE_ANY);
+        /* logits of all positions, so that the last layer computes all of them */
+        snprintf(members, sizeof(members),
+                 ",\"prompt\":%s,\"tokens\":0,\"dump_all\":true,\"flash_attn\":\"off\","
+                 "\"cache_type_k\":\"f32\",\"cache_type_v\":\"f32\"",
+                 quoted);
+        free(quoted);
+        engine_run(*state, members, &seen);
+        assert_int_equal(seen.pass_count, 1);
+        check_against(&seen.passes[0], json_object_get(prompt, "statistics"));
+        seen_deinit(&seen);
+    }
+    json_decref(prompts);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(they_are_those_of_the_tensors),
+        cmocka_unit_test(of_long_prompts_rows_are_sampled),
+        cmocka_unit_test(they_survive_new_graphs),
+        cmocka_unit_test(the_threshold_counts),
+        cmocka_unit_test(minimal_takes_none),
+        cmocka_unit_test(they_agree_with_the_reference),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
