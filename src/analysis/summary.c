@@ -198,9 +198,7 @@ static void put_power_figures(struct erg_jsonw *w, const struct erg_run_facts *f
     put_real(w, "co2_g", total_j / J_PER_KWH * f->grid.g_per_kwh);
     erg_jsonw_key(w, "grid");
     erg_jsonw_obj_begin(w);
-    erg_jsonw_kstr(w, "region", f->grid.region);
-    put_real(w, "g_per_kwh", f->grid.g_per_kwh);
-    put_real(w, "usd_per_kwh", f->grid.usd_per_kwh);
+    erg_grid_write(&f->grid, w);
     erg_jsonw_obj_end(w);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/jsonw.h"
 #include "energy/timeline.h"
 #include "store/rows.h"
 
@@ -13,15 +14,20 @@
 
 /* Carbon and price of electricity. */
 struct erg_grid {
-    char region[32]; /* "us", "eu", "custom" … */
+    char region[32]; /* "us", "germany", "custom" … */
     double g_per_kwh;
     double usd_per_kwh;
+    int year; /* that the figures are of; 0 = not of a year */
 };
 
-/* Look up a preset; false when there is no such region. */
+/* Look up a region by name or ISO code, whatever its case; false when there is no such region. */
 bool erg_grid_find(const char *region, struct erg_grid *out);
-/* Preset `i`; false when there are no more. */
+/* Region `i`, the presets first; false when there are no more. */
 bool erg_grid_at(size_t i, struct erg_grid *out);
+/* ISO 3166-1 code of region `i`; NULL when it has none. */
+const char *erg_grid_code(size_t i);
+/* The members of a summary's `grid` object. */
+void erg_grid_write(const struct erg_grid *grid, struct erg_jsonw *w);
 
 /* One phase as it happened. */
 struct erg_phase_facts {

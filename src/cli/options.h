@@ -31,7 +31,7 @@ struct erg_option {
     size_t offset;     /* of the field in the table's struct */
     int64_t min, max;
     double real_min, real_max;
-    const char *choices; /* "minimal|standard|deep" */
+    const char *choices; /* "minimal|standard|deep"; of other kinds what completion offers */
 };
 
 /* Values of an option that may be repeated; borrowed from the command line. */

@@ -78,6 +78,15 @@ static void fail(struct erg_buf *out, int status)
         out->status = status;
 }
 
+static int year_of(const json_t *grid)
+{
+    const char *date = json_string_value(json_object_get(grid, "date"));
+    int64_t year = 0;
+    if (date)
+        erg_parse_i64(date, 1, 9999, &year, NULL);
+    return (int)year;
+}
+
 void erg_text_recording(const struct erg_plan *plan, struct erg_buf *out)
 {
     const json_t *grid = member(plan, "grid"), *prompt = member(plan, "prompt");
@@ -99,6 +108,7 @@ void erg_text_recording(const struct erg_plan *plan, struct erg_buf *out)
     snprintf(header.grid.region, sizeof header.grid.region, "%s", region ? region : "");
     header.grid.g_per_kwh = json_number_value(json_object_get(grid, "g_per_kwh"));
     header.grid.usd_per_kwh = json_number_value(json_object_get(grid, "usd_per_kwh"));
+    header.grid.year = year_of(grid);
     struct erg_buf json;
     erg_buf_init(&json);
     erg_header_write(&header, &json);

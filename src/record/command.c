@@ -52,6 +52,8 @@ void erg_command_run(const struct erg_run_options *options, struct erg_buf *out)
     erg_jsonw_kstr(&w, "cache_type_v", or_default(options->cache_type_v, "f16"));
     erg_jsonw_kstr(&w, "mode", or_default(options->mode, "standard"));
     erg_jsonw_kstr(&w, "instrument", or_default(options->instrument, "auto"));
+    if (options->sparsity_threshold > 0)
+        erg_jsonw_kreal(&w, "sparsity_threshold", options->sparsity_threshold);
     erg_jsonw_obj_end(&w);
 }
 
@@ -64,6 +66,8 @@ static char *settings_json(const struct erg_run_options *options)
     erg_jsonw_init(&w, &buf);
     erg_jsonw_obj_begin(&w);
     erg_jsonw_kstr(&w, "power", or_default(options->power_spec, "auto"));
+    if (options->power_interval_ns)
+        erg_jsonw_kreal(&w, "power_interval_ms", (double)options->power_interval_ns / 1e6);
     erg_jsonw_kreal(&w, "idle_seconds", (double)options->idle_ns / 1e9);
     erg_jsonw_kstr(&w, "device", or_default(options->device, "cpu"));
     erg_jsonw_kint(&w, "gpu_layers", options->gpu_layers);

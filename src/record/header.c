@@ -4,6 +4,7 @@
 #include "base/jsonw.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -67,9 +68,7 @@ void erg_header_write(const struct erg_header *header, struct erg_buf *out)
     erg_jsonw_raw(&w, header->machine_json ? header->machine_json : "{}");
     erg_jsonw_key(&w, "grid");
     erg_jsonw_obj_begin(&w);
-    erg_jsonw_kstr(&w, "region", header->grid.region);
-    erg_jsonw_kreal(&w, "g_per_kwh", header->grid.g_per_kwh);
-    erg_jsonw_kreal(&w, "usd_per_kwh", header->grid.usd_per_kwh);
+    erg_grid_write(&header->grid, &w);
     erg_jsonw_obj_end(&w);
     erg_jsonw_obj_end(&w);
 }
@@ -102,6 +101,8 @@ static double number(const json_t *object, const char *key)
 
 static void parse_grid(const json_t *grid, struct erg_grid *out)
 {
+    const char *date = json_string_value(json_object_get(grid, "date"));
+    int64_t year = 0;
     const char *region = json_string_value(json_object_get(grid, "region"));
     size_t len = region ? strlen(region) : 0;
     if (len >= sizeof out->region)
@@ -110,6 +111,9 @@ static void parse_grid(const json_t *grid, struct erg_grid *out)
     out->region[len] = '\0';
     out->g_per_kwh = number(grid, "g_per_kwh");
     out->usd_per_kwh = number(grid, "usd_per_kwh");
+    if (date)
+        erg_parse_i64(date, 1, 9999, &year, NULL);
+    out->year = (int)year;
 }
 
 int erg_header_parse(const char *json, size_t len, struct erg_header *out, struct erg_err *err)

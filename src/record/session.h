@@ -46,6 +46,7 @@ struct erg_run_options {
     const char *cache_type_k, *cache_type_v;
     const char *mode;       /* "minimal", "standard", "deep" */
     const char *instrument; /* "auto", "trace", "observe", "none" */
+    double sparsity_threshold; /* of |x| that counts as zero */
     const char *device;
     int64_t gpu_layers;
 

@@ -16,6 +16,7 @@ static const struct {
 } rows[] = {
     {"overview", {"--help"}},
     {"help-run", {"run", "--help"}},
+    {"grid-list", {"run", "--grid", "list"}},
     {"help-runs", {"help", "runs"}},
     {"help-show", {"show", "-h"}},
     {"help-export", {"export", "--help"}},

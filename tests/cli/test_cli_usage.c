@@ -11,7 +11,7 @@
 #define M "-m", TALES
 
 static const struct {
-    const char *args[8];
+    const char *args[10];
     int status;
     const char *says;
 } rows[] = {
@@ -33,7 +33,20 @@ static const struct {
     {{"run", M, "-p", "x", "--temp", "-1"}, 2, "option '--temp' takes a number from 0"},
     {{"run", M, "-p", "x", "--top-p", "2"}, 2, "option '--top-p' takes a number from 0 to 1"},
     {{"run", M, "-p", "x", "--lines"}, 2, "--lines needs a file of prompts"},
-    {{"run", M, "-p", "x", "--grid", "moon"}, 2, "unknown region 'moon'; known are us, "},
+    {{"run", M, "-p", "x", "--grid", "moon"}, 2, "unknown region 'moon': 'ergon run --grid list'"},
+    {{"run", M, "-p", "x", "--profile", "foo=1"}, 2, "unknown key 'foo'; known are instrument, "},
+    {{"run", M, "-p", "x", "--profile", "layers=0,8"}, 2, "'layers' is not supported yet"},
+    {{"run", M, "-p", "x", "--mode=minimal", "--profile", "deep_profiling=true"},
+     2,
+     "--mode minimal contradicts --profile deep_profiling=true"},
+    {{"run", M, "-p", "x", "--flash-attn=on", "--profile", "flash_attention=off"},
+     2,
+     "--flash-attn on contradicts --profile flash_attention=off"},
+    {{"run", M, "-p", "x", "--repeat", "0"}, 2, "takes auto or a whole number from 1 to 1000"},
+    {{"run", M, "-p", "x", "--repeat", "often"}, 2, "not 'often'"},
+    {{"run", M, "-p", "x", "--warmup", "1"}, 2, "--warmup goes with --repeat"},
+    {{"run", M, "-f", "x", "--lines", "--repeat=2"}, 2, "--repeat takes one prompt"},
+    {{"run", M, "-p", "x", "--record=x", "--repeat=2"}, 2, "--record takes one run"},
     {{"run", M, "-p", "x", "more"}, 2, "unexpected argument 'more'"},
     {{"run", M, "-p", "x", "--tokns", "5"}, 2, "did you mean '--tokens'?"},
     {{"run", M, "-p", "x", "--log", "everything"}, 2, "takes engine|all, not 'everything'"},

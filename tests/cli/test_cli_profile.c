@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "test.h"
+
+#include "cli/profile.h"
+
+static int parse(const char *text, struct erg_profile *out, struct erg_err *err)
+{
+    struct erg_string_list list = {.items = {text}, .count = 1};
+    *out = (struct erg_profile){0};
+    return erg_profile_parse(&list, out, err);
+}
+
+static void test_keys(void **state)
+{
+    struct erg_profile profile;
+    (void)state;
+    assert_int_equal(parse("instrument=observe,sparsity_threshold=0.5,power_sample_interval_ms=20,"
+                           "flash_attention=off,capture_activations=true,deep_profiling=false",
+                           &profile, NULL),
+                     0);
+    assert_string_equal(profile.instrument, "observe");
+    assert_string_equal(profile.flash_attention, "off");
+    assert_int_equal(profile.power_interval_ms, 20);
+    assert_true(profile.sparsity_threshold == 0.5);
+    assert_string_equal(profile.capture_activations, "true");
+    assert_string_equal(profile.deep_profiling, "false");
+}
+
+static void test_later_values_win(void **state)
+{
+    struct erg_string_list list = {.items = {"instrument=trace,instrument=none", "instrument=auto"},
+                                   .count = 2};
+    struct erg_profile profile;
+    (void)state;
+    assert_int_equal(erg_profile_parse(&list, &profile, NULL), 0);
+    assert_string_equal(profile.instrument, "auto");
+    assert_null(profile.flash_attention);
+    assert_int_equal(profile.power_interval_ms, 0);
+}
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {"", "takes KEY=VALUE"},
+        {"=1", "takes KEY=VALUE"},
+        {"instrument=trace,", "takes KEY=VALUE"},
+        {"instrument", "instrument needs a value"},
+        {"instrument=", "takes auto|trace|observe|none, not ''"},
+        {"instrument=fast", "takes auto|trace|observe|none, not 'fast'"},
+        {"instrumen=trace", "unknown key 'instrumen'; known are instrument, "},
+        {"instruments=trace", "unknown key 'instruments'"},
+        {"sparsity_threshold=0", "takes a number above 0"},
+        {"sparsity_threshold=nan", "takes a number above 0"},
+        {"power_sample_interval_ms=0", "takes a whole number from 1 to 60000"},
+        {"power_sample_interval_ms=1.5", "takes a whole number"},
+        {"deep_profiling=yes", "takes true|false, not 'yes'"},
+        {"layers=0,8,16", "'layers' is not supported yet"},
+        {"sample_every=2", "'sample_every' is not supported yet"},
+        {"bare_every=16", "'bare_every' is not supported yet"},
+        {"layer_stride=2", "'layer_stride' is not supported yet"},
+        {"attention_sparsity_threshold=0.1", "is not supported yet"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ERG_COUNT(rows); i++) {
+        struct erg_profile profile;
+        struct erg_err err = {0};
+        assert_int_equal(parse(rows[i].text, &profile, &err), ERG_INVALID);
+        if (!strstr(err.text, rows[i].says))
+            print_error("%s: %s\n", rows[i].text, err.text);
+        assert_non_null(strstr(err.text, rows[i].says));
+    }
+}
+
+static void test_modes(void **state)
+{
+    static const struct {
+        const char *mode, *capture, *deep, *gives; /* NULL = a contradiction */
+    } rows[] = {
+        {NULL, NULL, NULL, "standard"},      {"minimal", NULL, NULL, "minimal"},
+        {NULL, "true", NULL, "standard"},    {NULL, "false", NULL, "minimal"},
+        {NULL, NULL, "true", "deep"},        {NULL, NULL, "false", "standard"},
+        {NULL, "true", "true", "deep"},      {NULL, "false", "true", NULL},
+        {NULL, "false", "false", "minimal"}, {NULL, "true", "false", "standard"},
+        {"deep", "true", NULL, "deep"},      {"deep", "false", NULL, NULL},
+        {"minimal", "true", NULL, NULL},     {"standard", NULL, "true", NULL},
+        {"deep", NULL, "false", NULL},       {"minimal", NULL, "false", "minimal"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ERG_COUNT(rows); i++) {
+        struct erg_profile profile = {.capture_activations = rows[i].capture,
+                                      .deep_profiling = rows[i].deep};
+        const char *mode = NULL;
+        int rc = erg_profile_mode(&profile, rows[i].mode, &mode, NULL);
+        assert_int_equal(rc, rows[i].gives ? 0 : ERG_INVALID);
+        if (rows[i].gives)
+            assert_string_equal(mode, rows[i].gives);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_later_values_win),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_modes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
