@@ -20,7 +20,7 @@
 #endif
 
 /* Descriptor number of the socket in the engine: the first behind stdin, stdout and stderr. */
-enum { ENGINE_FD = 3, STOP_POLL_MS = 10, CHUNK_BYTES = 65536 };
+enum { ENGINE_FD = 3, STOP_POLL_MS = 10, CHUNK_BYTES = 65536, STDERR_CHUNKS = 32 };
 
 /* While events keep coming: how often to look, and when to believe that they have stopped. */
 enum { REST_MS = 20, RESTS = 50 };
@@ -157,7 +157,7 @@ void erg_engine_stop(struct erg_engine *engine, int patience_ms)
     *engine = (struct erg_engine){.fd = -1, .stderr_fd = -1};
 }
 
-/* Everything or GONE: an engine that does not read its commands within 10 s is gone to us. */
+/* Everything, or GONE when the other end is closed, or BUSY when it does not read within 10 s. */
 static int send_all(int fd, const char *bytes, size_t len)
 {
     while (len) {
@@ -169,8 +169,10 @@ static int send_all(int fd, const char *bytes, size_t len)
         }
         struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
         bool full = errno == EAGAIN || errno == EWOULDBLOCK;
-        if (errno != EINTR && !(full && poll(&poll_fd, 1, 10000) > 0))
+        if (!full && errno != EINTR)
             return ERG_GONE;
+        if (full && poll(&poll_fd, 1, 10000) == 0)
+            return ERG_BUSY;
     }
     return 0;
 }
@@ -179,17 +181,23 @@ int erg_engine_send(struct erg_engine *engine, const char *json, struct erg_err 
 {
     uint32_t len = (uint32_t)strlen(json);
     engine->rests = 0; /* the answer is waited for */
-    if (send_all(engine->fd, (const char *)&len, sizeof len) || send_all(engine->fd, json, len))
-        return erg_fail(err, ERG_GONE, "the engine does not take commands any more");
-    return 0;
+    int rc = send_all(engine->fd, (const char *)&len, sizeof len);
+    if (rc == 0)
+        rc = send_all(engine->fd, json, len);
+    return rc ? erg_fail(err, rc, "the engine does not take commands any more") : 0;
 }
 
-/* Keep the last line the engine has written to stderr. */
+/*
+ * Keep the last line the engine has written to stderr. It takes twice what a pipe holds and no
+ * more, for an engine may write faster than anybody reads.
+ */
 static void read_last_words(struct erg_engine *engine)
 {
     char chunk[4096];
     ssize_t n;
-    while (engine->stderr_fd >= 0 && (n = read(engine->stderr_fd, chunk, sizeof chunk)) > 0) {
+    for (int i = 0; i < STDERR_CHUNKS; i++) {
+        if (engine->stderr_fd < 0 || (n = read(engine->stderr_fd, chunk, sizeof chunk)) <= 0)
+            return;
         size_t end = (size_t)n;
         while (end && (chunk[end - 1] == '\n' || chunk[end - 1] == ' '))
             end--;

@@ -27,7 +27,10 @@ int erg_engine_start(struct erg_engine *engine, const char *program, struct erg_
 /* Quit politely, wait up to `patience_ms`, then kill. Accepts an engine that never started. */
 void erg_engine_stop(struct erg_engine *engine, int patience_ms);
 
-/* Send one command. GONE when the engine is not there any more. */
+/*
+ * Send one command. GONE when the engine has closed its end (what it said before can still be
+ * read), BUSY when it has not read its commands for 10 s.
+ */
 int erg_engine_send(struct erg_engine *engine, const char *json, struct erg_err *err);
 
 /*

@@ -16,6 +16,7 @@ struct import {
     struct erg_join *join;
     struct erg_tape *tape;
     struct erg_outcome outcome;
+    bool store_failed; /* what went wrong is not the recording's fault */
 };
 
 /* BUSY when the store has the run already. */
@@ -43,7 +44,10 @@ static int begin_storing(struct import *import, const char *store_path, struct e
     if (!facts.id)
         return 0;
     int rc = refuse_duplicate(store_path, facts.id, err);
-    return rc ? rc : erg_outcome_store(&import->outcome, store_path, err);
+    if (rc == 0)
+        rc = erg_outcome_store(&import->outcome, store_path, err);
+    import->store_failed = rc != 0;
+    return rc;
 }
 
 /*
@@ -80,7 +84,7 @@ static int import_file(struct import *import, FILE *file, const char *store_path
 {
     struct erg_err damage = {0};
     int rc = read_file(import, file, store_path, &damage);
-    if (rc && rc != ERG_CORRUPT) {
+    if (rc && (rc != ERG_CORRUPT || import->store_failed)) {
         if (err)
             *err = damage;
         return rc;

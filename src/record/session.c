@@ -101,7 +101,8 @@ static int send_command(struct erg_live *live,
     int rc = erg_buf_status(&json) ? erg_fail(err, ERG_NOMEM, "no memory for a command")
                                    : erg_engine_send(live->engine, erg_buf_view(&json), err);
     erg_buf_deinit(&json);
-    return rc;
+    /* An engine that has ended may have left a whole run to be read: that is heard out. */
+    return rc == ERG_GONE ? 0 : rc;
 }
 
 /*
@@ -142,8 +143,10 @@ static int measure_idle(struct erg_live *live, struct erg_err *err)
 
 static int generate(struct erg_live *live, struct erg_err *err)
 {
+    if (live->cancel_sent && !live->begun)
+        return erg_fail(err, ERG_CANCELLED, "cancelled before the run began");
     stage(live->observer, "running");
-    int rc = send_command(live, erg_command_run, err);
+    int rc = live->ended ? 0 : send_command(live, erg_command_run, err);
     while (rc == 0 && !live->ended) {
         rc = erg_live_pump(live, PUMP_MS, err);
         if (live->cancel_sent && !live->ended &&
@@ -175,8 +178,11 @@ static void describe_ending(struct erg_session *session, struct erg_live *live, 
         out->code = ERG_CANCELLED;
     } else if (rc) {
         snprintf(out->failure, sizeof out->failure, "%s", err->text);
-    } else if (status == ERG_END_COMPLETE) {
+    } else if (status == ERG_END_COMPLETE && live->begun) {
         out->status = "complete";
+    } else if (status == ERG_END_COMPLETE) {
+        out->code = ERG_CORRUPT;
+        snprintf(out->failure, sizeof out->failure, "the engine did not say what it ran");
     } else {
         /* Before the first pass it is what was asked for, before the run it is the model. */
         out->code = !live->loaded                     ? ERG_UNSUPPORTED
@@ -222,9 +228,14 @@ static int conclude(struct erg_live *live, const struct ending *ending, struct e
     return rc;
 }
 
-/* A run that ended before anything was evaluated, with a reason, was never a run. */
+/*
+ * Without a beginning there is nothing to show, and a run that ended before anything was evaluated,
+ * with a reason, was never a run.
+ */
 static bool never_ran(const struct erg_live *live, const struct ending *ending)
 {
+    if (!live->begun)
+        return true;
     return strcmp(ending->status, "failed") == 0 && ending->code != ERG_GONE &&
            erg_join_passes(live->join) == 0;
 }
@@ -243,10 +254,11 @@ static int run_on(struct erg_session *session, struct erg_live *live, struct erg
     describe_ending(session, live, rc, &why, &ending);
     if (rc)
         session->running = false;
-    if (!live->loaded || never_ran(live, &ending)) {
+    if (never_ran(live, &ending)) {
         int code = ending.code ? ending.code : ERG_INVALID;
         out->failure_code = code;
-        return erg_fail(err, code, "%s", ending.failure[0] ? ending.failure : why.text);
+        const char *text = ending.failure[0] ? ending.failure : why.text;
+        return erg_fail(err, code, "%s", *text ? text : "cancelled before the run began");
     }
     return conclude(live, &ending, out, err);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct erg_tape {
@@ -18,9 +19,24 @@ struct erg_tape {
     bool reported;
 };
 
+/* A device or a pipe is written to as it is: a file must not take its place. */
+static bool is_written_in_place(const char *path, struct stat *out)
+{
+    return stat(path, out) == 0 && !S_ISREG(out->st_mode);
+}
+
 static int open_file(struct erg_tape *tape, const char *path, struct erg_err *err)
 {
     char temporary[ERG_MAX_PATH_BYTES];
+    struct stat st;
+    if (is_written_in_place(path, &st)) {
+        tape->file = S_ISDIR(st.st_mode) ? NULL : fopen(path, "wbe");
+        tape->path = erg_strdup(path);
+        if (!tape->file)
+            return erg_fail_errno(err, S_ISDIR(st.st_mode) ? EISDIR : errno,
+                                  "cannot write recording '%.128s'", path);
+        return tape->path ? 0 : erg_fail(err, ERG_NOMEM, "no memory for a recording");
+    }
     int len = snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid());
     if (len < 0 || (size_t)len >= sizeof temporary)
         return erg_fail(err, ERG_LIMIT, "the name of the recording is too long");
@@ -69,7 +85,7 @@ void erg_tape_free(struct erg_tape *tape)
 
 int erg_tape_put(struct erg_tape *tape, const void *bytes, size_t len, struct erg_err *err)
 {
-    if (tape->file && !tape->file_errno && fwrite(bytes, 1, len, tape->file) != len)
+    if (len && tape->file && !tape->file_errno && fwrite(bytes, 1, len, tape->file) != len)
         tape->file_errno = errno ? errno : EIO;
     int rc = erg_reader_feed(tape->reader, bytes, len, err);
     struct erg_event event;
@@ -95,6 +111,13 @@ int erg_tape_keep(struct erg_tape *tape, struct erg_err *err)
     int rc = erg_tape_flush(tape, err);
     if (rc || tape->file_errno)
         return rc;
+    FILE *file = tape->file;
+    tape->file = NULL;
+    /* Some file systems say only now that they are full. */
+    if (fclose(file))
+        return erg_fail_errno(err, errno, "cannot write recording '%.128s'", tape->path);
+    if (!tape->temporary_path)
+        return 0;
     if (rename(tape->temporary_path, tape->path))
         return erg_fail_errno(err, errno, "cannot write recording '%.128s'", tape->path);
     free(tape->temporary_path);

@@ -12,8 +12,10 @@
  */
 struct erg_tape;
 
-/* `record_path` NULL: no file. The file is made at once (IO, DENIED …) and replaces an old one only
- * when erg_tape_keep() is called. */
+/*
+ * `record_path` NULL: no file. The file is made at once (IO, DENIED …) and replaces an old one only
+ * when erg_tape_keep() is called; a device or pipe is written to directly.
+ */
 int erg_tape_open(struct erg_tape **out, const char *record_path, struct erg_join *join,
                   struct erg_err *err);
 
