@@ -373,6 +373,9 @@ static void the_end_of_the_text_ends_the_run(void **state)
     engine_run(*state, "," STORY ",\"tokens\":400,\"ignore_eos\":true", &forced);
     assert_complete(&forced);
     assert_int_equal(count_phase(&forced, ERG_PHASE_DECODE), 400);
+    /* The same text up to its end, and a new paragraph behind it. */
+    assert_memory_equal(forced.text, seen.text, strlen(seen.text));
+    assert_non_null(strstr(forced.text + strlen(seen.text), "\n\n"));
     seen_deinit(&seen);
     seen_deinit(&forced);
 }

@@ -170,9 +170,27 @@ static void prepare_process(void)
     setenv("GGML_NO_BACKTRACE", "1", 1);
 }
 
-int main(void)
+static int print_version(void)
+{
+    char text[512];
+    struct erg_err err;
+    struct erg_log quiet = {0};
+    erg_log_install(&quiet, NULL);
+    if (erg_engine_start(&err) != 0) {
+        fprintf(stderr, "ergon-llama: %s\n", err.text);
+        return EXIT_FAILURE;
+    }
+    erg_engine_version(text, sizeof(text));
+    puts(text);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
 {
     static struct engine engine;
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        return print_version();
+    }
     prepare_process();
     if (open_probe(&engine) != 0) {
         return EXIT_FAILURE;

@@ -217,6 +217,21 @@ static int find_variant(struct dl_phdr_info *info, size_t size, void *out)
     return 1;
 }
 
+void erg_engine_version(char *out, size_t out_bytes)
+{
+    char variant[32] = "";
+    dl_iterate_phdr(find_variant, variant);
+    int len =
+        snprintf(out, out_bytes, "ergon-llama %s, llama %s, ggml %s, back ends:", ERGON_VERSION,
+                 llama_version(), ggml_version());
+    for (size_t i = 0; i < ggml_backend_reg_count() && len > 0 && (size_t)len < out_bytes; i++) {
+        const char *name = ggml_backend_reg_name(ggml_backend_reg_get(i));
+        bool cpu = strcmp(name, "CPU") == 0 && variant[0];
+        len += snprintf(out + len, out_bytes - (size_t)len, "%s %s%s%s%s", i ? "," : "", name,
+                        cpu ? " (" : "", cpu ? variant : "", cpu ? ")" : "");
+    }
+}
+
 static bool is_used(const struct erg_model *model, ggml_backend_dev_t device)
 {
     if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU) {

@@ -26,6 +26,10 @@ struct erg_model {
 /* Load ggml's back ends and start libllama; INVALID when there is no device at all. */
 int erg_engine_start(struct erg_err *err);
 
+/* "ergon-llama 0.1.0, llama 0.7.0, ggml 0.27.0, back ends: CPU (zen4)"; after erg_engine_start().
+ */
+void erg_engine_version(char *out, size_t out_bytes);
+
 /* Load, or find that the same model is loaded already. On failure no model is loaded. */
 int erg_model_load(struct erg_model *model, const struct erg_load_command *command,
                    struct erg_log *log, struct erg_err *err);

@@ -5,6 +5,7 @@
 #include "engine/llama/prompt.h"
 #include "engine/llama/run_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,10 @@ static void report_tokens(struct erg_run *run)
     for (int i = 0; i < run->batch.n_tokens; i++) {
         llama_token token = run->batch.token[i];
         int len = erg_token_text(run->model->vocab, token, piece, PIECE_BYTES);
+        if (run->phase == ERGON_DECODE && llama_vocab_is_eog(run->model->vocab, token)) {
+            /* The end of a text that is gone on behind: the next text begins a new paragraph. */
+            len = snprintf(piece, PIECE_BYTES, "\n\n");
+        }
         ergon_probe_token(run->probe, run->phase, (uint32_t)(run->position + i), token, piece,
                           (size_t)len);
     }

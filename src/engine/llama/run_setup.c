@@ -152,37 +152,13 @@ static int make_context(struct erg_run *run, struct erg_err *err)
     return 0;
 }
 
-/* Never sample the end of the text. */
-static int ban_end(struct erg_run *run, struct erg_err *err)
-{
-    const struct llama_vocab *vocab = run->model->vocab;
-    int32_t size = llama_vocab_n_tokens(vocab), count = 0;
-    ERG_AUTO_FREE llama_logit_bias *bias = erg_calloc((size_t)size, sizeof(*bias));
-    if (!bias) {
-        return erg_fail(err, ERG_NOMEM, "cannot make a sampler: out of memory");
-    }
-    for (llama_token token = 0; token < size; token++) {
-        if (llama_vocab_is_eog(vocab, token)) {
-            bias[count++] = (llama_logit_bias){.token = token, .bias = -INFINITY};
-        }
-    }
-    if (count > 0) {
-        llama_sampler_chain_add(run->sampler, llama_sampler_init_logit_bias(size, count, bias));
-    }
-    return 0;
-}
-
-static int make_sampler(struct erg_run *run, struct erg_err *err)
+static void make_sampler(struct erg_run *run)
 {
     const struct erg_run_command *command = run->command;
     run->sampler = llama_sampler_chain_init(llama_sampler_chain_default_params());
-    int status = command->ignore_eos ? ban_end(run, err) : 0;
-    if (status != 0) {
-        return status;
-    }
     if (command->temperature <= 0) {
         llama_sampler_chain_add(run->sampler, llama_sampler_init_greedy());
-        return 0;
+        return;
     }
     if (command->top_k > 0) {
         llama_sampler_chain_add(run->sampler, llama_sampler_init_top_k(command->top_k));
@@ -190,7 +166,6 @@ static int make_sampler(struct erg_run *run, struct erg_err *err)
     llama_sampler_chain_add(run->sampler, llama_sampler_init_top_p((float)command->top_p, 1));
     llama_sampler_chain_add(run->sampler, llama_sampler_init_temp((float)command->temperature));
     llama_sampler_chain_add(run->sampler, llama_sampler_init_dist(command->seed));
-    return 0;
 }
 
 void erg_run_prepare(struct erg_run *run)
@@ -208,7 +183,10 @@ int erg_run_open(struct erg_run *run, struct erg_err *err)
     status = status ? status : choose_instrument(run, err);
     status = status ? status : make_instrument(run, err);
     status = status ? status : make_context(run, err);
-    return status ? status : make_sampler(run, err);
+    if (status == 0) {
+        make_sampler(run);
+    }
+    return status;
 }
 
 int erg_run_fill_batch(struct erg_run *run, struct erg_err *err)
