@@ -5,7 +5,7 @@
 #include "cli/live.h"
 #include "cli/prompt.h"
 #include "cli/report.h"
-#include "cli/run_options.h"
+#include "cli/run.h"
 #include "model/gguf.h"
 
 #include <stdlib.h>
@@ -74,8 +74,7 @@ static int print_json(struct erg_cli *cli, const struct erg_run_result *result)
     return status;
 }
 
-/* Exit status of a run that took place. */
-static int status_of(struct erg_cli *cli, const struct erg_run_result *result)
+int erg_run_status(const struct erg_cli *cli, const struct erg_run_result *result)
 {
     struct erg_err err = {0};
     if (result->store_failure) {
@@ -95,6 +94,13 @@ static int status_of(struct erg_cli *cli, const struct erg_run_result *result)
     return died ? ERG_EXIT_INCOMPLETE : ERG_EXIT_DATA;
 }
 
+int erg_run_refused(const struct erg_cli *cli, const struct erg_run_result *result,
+                    const struct erg_err *err)
+{
+    int status = erg_cli_fail(cli, err);
+    return result->power_unusable ? ERG_EXIT_POWER : status;
+}
+
 static int run_once(struct erg_cli *cli, struct erg_session *session,
                     const struct erg_run_options *run)
 {
@@ -106,8 +112,7 @@ static int run_once(struct erg_cli *cli, struct erg_session *session,
     int rc = erg_session_run(session, run, &observer, &result, &err);
     erg_live_end(&live);
     if (rc) {
-        int status = erg_cli_fail(cli, &err);
-        status = result.power_unusable ? ERG_EXIT_POWER : status;
+        int status = erg_run_refused(cli, &result, &err);
         erg_run_result_deinit(&result);
         return status;
     }
@@ -116,7 +121,7 @@ static int run_once(struct erg_cli *cli, struct erg_session *session,
         printed = print_json(cli, &result);
     else if (!cli->globals.quiet)
         printed = print_report(cli, &result);
-    int status = status_of(cli, &result);
+    int status = erg_run_status(cli, &result);
     erg_run_result_deinit(&result);
     return status ? status : printed;
 }
@@ -124,6 +129,11 @@ static int run_once(struct erg_cli *cli, struct erg_session *session,
 static int run_prompts(struct erg_cli *cli, struct erg_session *session,
                        struct erg_run_options *run, const struct erg_prompts *prompts)
 {
+    const struct erg_run_flags *flags = cli->options;
+    if (flags->repeat) {
+        run->prompt = prompts->count ? prompts->items[0] : NULL;
+        return erg_run_repeatedly(cli, session, run);
+    }
     if (!prompts->count)
         return run_once(cli, session, run);
     int status = ERG_EXIT_OK;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "record/machine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,7 +127,10 @@ int erg_command_header(const struct erg_run_options *options, const struct erg_r
         .settings_json = settings_json(options),
         .machine_json = erg_buf_take(&machine),
     };
-    erg_run_id(header.wall_ns, id);
+    if (options->id)
+        snprintf(id, sizeof id, "%s", options->id);
+    else
+        erg_run_id(header.wall_ns, id);
     erg_format_local_time(header.wall_ns, local);
     erg_format_utc_time(header.wall_ns, utc);
     header.id = copy(id);

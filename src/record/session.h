@@ -33,6 +33,7 @@ void erg_session_close(struct erg_session *session);
 
 /* What to run and how to measure it. Strings are borrowed; 0 and NULL mean the default. */
 struct erg_run_options {
+    const char *id;         /* of the run, from erg_run_id(); NULL = made up */
     const char *model_path; /* GGUF file */
     const char *model_name; /* shown and stored; NULL = file name without .gguf */
     const char *prompt;     /* NULL with prompt_tokens > 0: a synthetic prompt */
@@ -44,8 +45,8 @@ struct erg_run_options {
     int64_t top_k, seed;
     const char *flash_attn; /* "auto", "on", "off" */
     const char *cache_type_k, *cache_type_v;
-    const char *mode;       /* "minimal", "standard", "deep" */
-    const char *instrument; /* "auto", "trace", "observe", "none" */
+    const char *mode;          /* "minimal", "standard", "deep" */
+    const char *instrument;    /* "auto", "trace", "observe", "none" */
     double sparsity_threshold; /* of |x| that counts as zero */
     const char *device;
     int64_t gpu_layers;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_ANALYSIS_STATS_H
+#define ERG_ANALYSIS_STATS_H
+
+#include <stddef.h>
+
+/* Mean and spread of numbers that come one at a time (B. P. Welford, Technometrics 4, 1962). */
+struct erg_stats {
+    size_t n;
+    double mean;
+    double squares; /* sum of squared deviations from the mean */
+};
+
+/* Add a value; NaN and infinities are not values and are left out. */
+void erg_stats_add(struct erg_stats *stats, double value);
+
+/* Sample standard deviation (n − 1); NaN below two values. */
+double erg_stats_sd(const struct erg_stats *stats);
+
+/* A mean with its confidence interval; NaN where too few values are known (mean 1, limits 2). */
+struct erg_interval {
+    size_t n;
+    double mean, low, high;
+};
+
+/* By Student's t distribution; `confidence` is 0.95 for the 95 % interval. */
+struct erg_interval erg_stats_interval(const struct erg_stats *stats, double confidence);
+
+/* Half the interval's width over the mean's size; NaN when it is not known. */
+double erg_interval_relative(const struct erg_interval *interval);
+
+/*
+ * Regularised incomplete beta function I_x(a, b) for a, b > 0 and 0 ≤ x ≤ 1, by the continued
+ * fraction of Abramowitz and Stegun 26.5.8. Relative error below 1e-12 where a and b are below 1e4.
+ */
+double erg_incomplete_beta(double a, double b, double x);
+
+/* Probability that Student's t with `df` > 0 degrees of freedom is below `t`. */
+double erg_t_probability(double t, double df);
+
+/* Its inverse for 0 < p < 1: the t below which the probability is `p`. */
+double erg_t_quantile(double p, double df);
+
+#endif
