@@ -111,6 +111,47 @@ static void recorded_graphs_are_classified(void **state)
     }
 }
 
+/* How many results a component of a layer is to have. */
+static size_t results_expected(enum erg_component component)
+{
+    switch (component) {
+    case ERG_COMPONENT_kv_append:
+    case ERG_COMPONENT_output_select:
+        return 0;
+    case ERG_COMPONENT_rope: /* Q and K */
+    case ERG_COMPONENT_qk_norm:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
+static void every_component_has_its_result(void **state)
+{
+    (void)state;
+    for (size_t g = 0; g < RECORDED; g++) {
+        struct graph *graph = read_graph(recorded[g]);
+        bool results[MAX_NODES];
+        erg_classify_results(graph->nodes, graph->expected, graph->count, results);
+        for (size_t i = 0; i < graph->count; i++) {
+            const struct erg_node_class *class = &graph->expected[i];
+            size_t found = 0;
+            for (size_t j = 0; j < graph->count; j++) {
+                found += results[j] && graph->expected[j].layer == class->layer &&
+                         graph->expected[j].component == class->component;
+            }
+            if (found != results_expected(class->component)) {
+                fail_msg("%s layer %d: %zu results of %s", recorded[g], class->layer, found,
+                         erg_component_name(class->component));
+            }
+            if (results[i] && class->component == ERG_COMPONENT_router) {
+                assert_string_equal(class->operation, "logits");
+            }
+        }
+        free(graph);
+    }
+}
+
 static bool reads_weight(const struct erg_node_facts *node)
 {
     bool reads = false;
@@ -237,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recorded_graphs_are_classified),
+        cmocka_unit_test(every_component_has_its_result),
         cmocka_unit_test(nodes_with_weights_need_no_name),
         cmocka_unit_test(copies_between_back_ends_keep_their_class),
         cmocka_unit_test(norms_and_their_scale_fuse),

@@ -61,6 +61,7 @@ static size_t run_with(struct engine *engine, const char *instrument, const char
 static void instruments_change_no_bit(void **state)
 {
     static const char *const modes[] = {",\"mode\":\"standard\",\"threads\":1",
+                                        ",\"mode\":\"standard\",\"threads\":2",
                                         ",\"mode\":\"deep\",\"threads\":2",
                                         ",\"mode\":\"deep\",\"flash_attn\":\"off\",\"threads\":1"};
     struct engine engine;

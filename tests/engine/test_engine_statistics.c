@@ -34,7 +34,8 @@ struct head {
 struct tensor {
     struct head head;
     const char *values; /* float32 */
-    int ordinal;        /* how many of this operation came before it in the pass */
+    bool unnamed;       /* by libllama; ggml calls it "node_NN" */
+    int ordinal;        /* how many of this operation, named or not as it is, came before it */
 };
 
 /* What one pass computed. */
@@ -51,8 +52,8 @@ struct dump {
 
 /*
  * The tensor that a component's statistics are of. NULL = any; "%d" stands for the layer; without
- * name and weight it is the one of its operation that comes in that order; what names no layer is
- * outside of them.
+ * name and weight it is the one of its operation that comes in that order, with the name "node_"
+ * the one of those without a name; what names no layer is outside of them.
  */
 struct place {
     const char *component, *op, *name, *weight;
@@ -79,6 +80,88 @@ static const struct place llama[] = {
     {"final_norm", "MUL", NULL, "output_norm.weight"},
     {"lm_head", "MUL_MAT", "result_output", NULL},
     {NULL, NULL, NULL, NULL},
+};
+
+/* Where other architectures differ; without an operation: they lack it. */
+static const struct place qwen2[] = {
+    {"q_proj", "ADD", NULL, "blk.%d.attn_q.bias"},
+    {"k_proj", "ADD", NULL, "blk.%d.attn_k.bias"},
+    {"v_proj", "ADD", NULL, "blk.%d.attn_v.bias"},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct place qwen3[] = {
+    {"qk_norm", "MUL", NULL, "blk.%d.attn_q_norm.weight"},
+    {"qk_norm", "MUL", NULL, "blk.%d.attn_k_norm.weight"},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct place phi2[] = {
+    {"input_layernorm", "ADD", NULL, "blk.%d.attn_norm.bias"},
+    {"q_proj", NULL, NULL, NULL},
+    {"k_proj", NULL, NULL, NULL},
+    {"v_proj", NULL, NULL, NULL},
+    {"qkv_proj", "ADD", NULL, "blk.%d.attn_qkv.bias"},
+    {"o_proj", "ADD", NULL, "blk.%d.attn_output.bias"},
+    {"attn_residual", NULL, NULL, NULL},
+    {"post_attention_layernorm", NULL, NULL, NULL},
+    {"gate_proj", NULL, NULL, NULL},
+    {"up_proj", "ADD", NULL, "blk.%d.ffn_up.bias"},
+    {"activation", "UNARY", NULL, NULL},
+    {"down_proj", "ADD", NULL, "blk.%d.ffn_down.bias"},
+    {"final_norm", "ADD", NULL, "output_norm.bias"},
+    {"lm_head", "ADD", NULL, "output.bias"},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct place phi3[] = {
+    {"q_proj", NULL, NULL, NULL},
+    {"k_proj", NULL, NULL, NULL},
+    {"v_proj", NULL, NULL, NULL},
+    {"qkv_proj", "MUL_MAT", NULL, "blk.%d.attn_qkv.weight"},
+    {"attn_residual", "ADD", "node_", NULL},
+    {"gate_proj", NULL, NULL, NULL},
+    {"up_proj", NULL, NULL, NULL},
+    {"gate_up_proj", "MUL_MAT", NULL, "blk.%d.ffn_up.weight"},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct place gemma[] = {
+    {"embedding", "SCALE", "inp_scaled", NULL},
+    {"attn_residual", "ADD", "sa_out-%d", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct place gemma3[] = {
+    {"embedding", "MUL", "inp_scaled", NULL},
+    {"qk_norm", "MUL", NULL, "blk.%d.attn_q_norm.weight"},
+    {"qk_norm", "MUL", NULL, "blk.%d.attn_k_norm.weight"},
+    {"post_attention_norm", "MUL", NULL, "blk.%d.post_attention_norm.weight"},
+    {"attn_residual", "ADD", "sa_out-%d", NULL},
+    {"post_ffw_norm", "MUL", NULL, "blk.%d.post_ffw_norm.weight"},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct place mixtral[] = {
+    {"gate_proj", NULL, NULL, NULL},
+    {"up_proj", NULL, NULL, NULL},
+    {"activation", NULL, NULL, NULL},
+    {"down_proj", NULL, NULL, NULL},
+    {"router", "MUL_MAT", NULL, "blk.%d.ffn_gate_inp.weight"},
+    {"experts", "ADD", "ffn_moe_out-%d", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct place none[] = {{NULL, NULL, NULL, NULL}};
+
+static const struct {
+    const char *synth;
+    const struct place *changes;
+} architectures[] = {
+    {"\"arch\":\"llama\"", none},  {"\"arch\":\"llama\",\"experts\":5,\"experts_used\":2", mixtral},
+    {"\"arch\":\"qwen2\"", qwen2}, {"\"arch\":\"qwen3\"", qwen3},
+    {"\"arch\":\"phi2\"", phi2},   {"\"arch\":\"phi3\"", phi3},
+    {"\"arch\":\"gemma\"", gemma}, {"\"arch\":\"gemma3\"", gemma3},
 };
 
 static int setup(void **state)
@@ -120,8 +203,9 @@ static void add_tensor(struct dump *dump, const struct tensor *tensor)
     assert_non_null(pass->tensors);
     struct tensor *into = &pass->tensors[pass->count++];
     *into = *tensor;
+    into->unnamed = strncmp(tensor->head.name, "node_", 5) == 0;
     for (const struct tensor *t = pass->tensors; t < into; t++) {
-        into->ordinal += strcmp(t->head.op, tensor->head.op) == 0;
+        into->ordinal += strcmp(t->head.op, tensor->head.op) == 0 && t->unnamed == into->unnamed;
     }
 }
 
@@ -171,8 +255,9 @@ static bool is_at(const struct tensor *tensor, const struct place *place, int la
     if (strcmp(place->op, tensor->head.op) != 0) {
         return false;
     }
-    if (!place->name && !place->weight) {
-        return tensor->ordinal == layer;
+    bool unnamed = place->name && strcmp(place->name, "node_") == 0;
+    if (unnamed || (!place->name && !place->weight)) {
+        return tensor->ordinal == layer && (!unnamed || tensor->unnamed);
     }
     bool in_layer = strstr(place->name ? place->name : place->weight, "%d") != NULL;
     return in_layer == (layer >= 0) && text_is(place->name, layer, tensor->head.name) &&
@@ -365,6 +450,50 @@ static void synthesize(struct engine *engine, const char *members)
     engine_load(engine, model_path);
 }
 
+enum { MOST_PLACES = 40 };
+
+/* llama's table with the rows of these components in place of its own. */
+static void combine(const struct place *changes, struct place out[MOST_PLACES])
+{
+    size_t count = 0;
+    for (const struct place *p = llama; p->component; p++) {
+        bool kept = true;
+        for (const struct place *c = changes; c->component; c++) {
+            kept &= strcmp(p->component, c->component) != 0;
+        }
+        if (kept) {
+            out[count++] = *p;
+        }
+    }
+    for (const struct place *c = changes; c->component; c++) {
+        if (c->op) {
+            out[count++] = *c;
+        }
+    }
+    assert_true(count < MOST_PLACES);
+    memset(&out[count], 0, sizeof(*out));
+}
+
+static void they_are_right_for_every_architecture(void **state)
+{
+    for (size_t i = 0; i < sizeof(architectures) / sizeof(*architectures); i++) {
+        struct place places[MOST_PLACES];
+        char members[256];
+        combine(architectures[i].changes, places);
+        snprintf(members, sizeof(members),
+                 ",\"layers\":2,\"embedding\":64,\"heads\":4,\"feed_forward\":96,"
+                 "\"type\":\"f16\",\"kv_heads\":%d,%s",
+                 architectures[i].changes == phi2 ? 4 : 2, architectures[i].synth);
+        print_message("%s\n", architectures[i].synth);
+        synthesize(*state, members);
+        check_runs(*state, ",\"prompt_tokens\":9,\"tokens\":4,\"ignore_eos\":true", places, 2);
+        check_runs(*state,
+                   ",\"prompt_tokens\":9,\"tokens\":4,\"ignore_eos\":true,"
+                   "\"flash_attn\":\"off\"",
+                   places, 2);
+    }
+}
+
 /* Chunks of 200 and 100 tokens, above 128 rows evenly sampled. */
 static void of_long_prompts_rows_are_sampled(void **state)
 {
@@ -486,6 +615,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_those_of_the_tensors),
+        cmocka_unit_test(they_are_right_for_every_architecture),
         cmocka_unit_test(of_long_prompts_rows_are_sampled),
         cmocka_unit_test(they_survive_new_graphs),
         cmocka_unit_test(the_threshold_counts),

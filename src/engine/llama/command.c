@@ -287,6 +287,8 @@ int erg_command_synth(const json_t *json, struct erg_synth_command *out, struct 
     out->feed_forward = get_int(&m, "feed_forward", 512, 1, 1 << 20);
     out->vocab = get_int(&m, "vocab", 512, ERG_SYNTH_LEAST_VOCAB, 1 << 20);
     out->context = get_int(&m, "context", 4096, 1, 1 << 22);
+    out->experts = get_int(&m, "experts", 0, 0, 512);
+    out->experts_used = get_int(&m, "experts_used", 2, 1, 512);
     out->seed = (unsigned)get_real(&m, "seed", 0, 0, 4294967295.0);
     if (!out->out || out->out[0] == '\0') {
         wrong(&m, "out", "the path of the file to write");

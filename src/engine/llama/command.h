@@ -64,6 +64,7 @@ enum { ERG_SYNTH_LEAST_VOCAB = 264 }; /* every byte, three merges, the special t
 struct erg_synth_command {
     const char *out, *arch, *type;
     int layers, embedding, heads, kv_heads, feed_forward, vocab, context;
+    int experts, experts_used; /* 0 = none */
     unsigned seed;
 };
 

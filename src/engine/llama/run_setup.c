@@ -106,6 +106,9 @@ static bool takes_statistics(const struct erg_run *run)
 
 static int make_instrument(struct erg_run *run, struct erg_err *err)
 {
+    if (run->command->dump_tensors && run->kind != ERG_INSTRUMENT_OBSERVE) {
+        return erg_fail(err, ERG_INVALID, "'dump_tensors' needs the instrument 'observe'");
+    }
     struct erg_instrument_options options = {
         .kind = run->kind,
         .operations = strcmp(run->command->mode, "deep") == 0,

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POOL_BYTES = 16 << 20, TENSORS_PER_LAYER = 9, TENSORS_OUTSIDE = 3, ALIGNMENT = 32 };
+enum { POOL_BYTES = 16 << 20, TENSORS_PER_LAYER = 20, TENSORS_OUTSIDE = 5, ALIGNMENT = 32 };
 static const float SIGMA = 0.02f; /* spread of trained weights */
 
 static const struct weight_type {
@@ -25,6 +25,33 @@ static const struct weight_type {
                     {"q4_0", GGML_TYPE_Q4_0, LLAMA_FTYPE_MOSTLY_Q4_0},
                     {"q4_k", GGML_TYPE_Q4_K, LLAMA_FTYPE_MOSTLY_Q4_K_S}};
 
+/* What a layer is made of, besides attn_norm, attn_output and ffn_down. */
+enum part {
+    SPLIT_QKV = 1,    /* Q, K and V have a matrix each, else one together */
+    QKV_BIAS = 2,     /* of these only */
+    ALL_BIASES = 4,   /* everywhere, norms included */
+    QK_NORM = 8,      /* per head */
+    GATE = 16,        /* ffn_gate beside ffn_up */
+    DOUBLE_UP = 32,   /* gate and up in one matrix */
+    FFN_NORM = 64,    /* else the MLP works beside attention, on the same input */
+    POST_NORMS = 128, /* after attention and MLP */
+    OWN_HEAD = 256,   /* else tied to the embedding */
+};
+
+static const struct architecture {
+    const char *name;
+    const char *epsilon;
+    unsigned parts;
+} architectures[] = {
+    {"llama", "layer_norm_rms_epsilon", SPLIT_QKV | GATE | FFN_NORM | OWN_HEAD},
+    {"qwen2", "layer_norm_rms_epsilon", SPLIT_QKV | QKV_BIAS | GATE | FFN_NORM | OWN_HEAD},
+    {"qwen3", "layer_norm_rms_epsilon", SPLIT_QKV | QK_NORM | GATE | FFN_NORM | OWN_HEAD},
+    {"phi2", "layer_norm_epsilon", ALL_BIASES | OWN_HEAD},
+    {"phi3", "layer_norm_rms_epsilon", DOUBLE_UP | FFN_NORM | OWN_HEAD},
+    {"gemma", "layer_norm_rms_epsilon", SPLIT_QKV | GATE | FFN_NORM},
+    {"gemma3", "layer_norm_rms_epsilon", SPLIT_QKV | QK_NORM | GATE | FFN_NORM | POST_NORMS},
+};
+
 /* Quantised rows of one width; matrices are cut out of them. */
 struct pool {
     int64_t width, rows;
@@ -34,6 +61,7 @@ struct pool {
 struct synth {
     const struct erg_synth_command *command;
     const struct weight_type *type;
+    const struct architecture *architecture;
     struct gguf_context *gguf;
     struct ggml_context *ggml; /* descriptions only */
     FILE *file;
@@ -67,8 +95,23 @@ static int check(struct synth *s, struct erg_err *err)
     if (!s->type) {
         return erg_fail(err, ERG_INVALID, "'%s' is not one of f32, f16, q8_0, q4_0, q4_k", c->type);
     }
-    if (strcmp(c->arch, "llama") != 0) {
-        return erg_fail(err, ERG_UNSUPPORTED, "only 'llama' can be synthesised, not '%s'", c->arch);
+    for (size_t i = 0; i < sizeof(architectures) / sizeof(*architectures); i++) {
+        if (strcmp(c->arch, architectures[i].name) == 0) {
+            s->architecture = &architectures[i];
+        }
+    }
+    if (!s->architecture) {
+        return erg_fail(err, ERG_UNSUPPORTED,
+                        "'%s' cannot be synthesised, only llama, qwen2, qwen3, phi2, phi3, gemma "
+                        "and gemma3",
+                        c->arch);
+    }
+    if (c->experts > 0 && strcmp(c->arch, "llama") != 0) {
+        return erg_fail(err, ERG_UNSUPPORTED, "only llama can be synthesised with experts");
+    }
+    if (c->experts > 0 && c->experts_used > c->experts) {
+        return erg_fail(err, ERG_INVALID, "%d of %d experts cannot be used", c->experts_used,
+                        c->experts);
     }
     if (c->embedding % c->heads != 0 || c->embedding / c->heads % 2 != 0) {
         return erg_fail(err, ERG_INVALID, "a width of %d does not give %d heads of even size",
@@ -86,65 +129,133 @@ static int check(struct synth *s, struct erg_err *err)
     return 0;
 }
 
+static bool has(const struct synth *s, enum part part)
+{
+    return (s->architecture->parts & (unsigned)part) != 0;
+}
+
 static void describe(struct synth *s)
 {
     const struct erg_synth_command *c = s->command;
+    const char *arch = s->architecture->name;
     const struct {
         const char *key;
         int value;
-    } numbers[] = {{"llama.context_length", c->context},
-                   {"llama.embedding_length", c->embedding},
-                   {"llama.block_count", c->layers},
-                   {"llama.feed_forward_length", c->feed_forward},
-                   {"llama.attention.head_count", c->heads},
-                   {"llama.attention.head_count_kv", c->kv_heads},
-                   {"llama.rope.dimension_count", c->embedding / c->heads},
-                   {"llama.vocab_size", c->vocab},
-                   {"general.file_type", (int)s->type->ftype},
-                   {"general.quantization_version", GGML_QNT_VERSION}};
-    gguf_set_val_str(s->gguf, "general.architecture", "llama");
+    } numbers[] = {{"context_length", c->context},
+                   {"embedding_length", c->embedding},
+                   {"block_count", c->layers},
+                   {"feed_forward_length", c->feed_forward},
+                   {"attention.head_count", c->heads},
+                   {"attention.head_count_kv", c->kv_heads},
+                   {"attention.key_length", c->embedding / c->heads},
+                   {"attention.value_length", c->embedding / c->heads},
+                   {"rope.dimension_count", c->embedding / c->heads},
+                   {"vocab_size", c->vocab},
+                   {"expert_count", c->experts},
+                   {"expert_used_count", c->experts > 0 ? c->experts_used : 0}};
+    char key[64];
+    gguf_set_val_str(s->gguf, "general.architecture", arch);
     gguf_set_val_str(s->gguf, "general.name", "synthetic");
+    gguf_set_val_u32(s->gguf, "general.file_type", (uint32_t)s->type->ftype);
+    gguf_set_val_u32(s->gguf, "general.quantization_version", GGML_QNT_VERSION);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
-        gguf_set_val_u32(s->gguf, numbers[i].key, (uint32_t)numbers[i].value);
+        snprintf(key, sizeof(key), "%s.%s", arch, numbers[i].key);
+        if (numbers[i].value > 0) {
+            gguf_set_val_u32(s->gguf, key, (uint32_t)numbers[i].value);
+        }
     }
-    gguf_set_val_f32(s->gguf, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
-    gguf_set_val_f32(s->gguf, "llama.rope.freq_base", 10000.0f);
+    snprintf(key, sizeof(key), "%s.attention.%s", arch, s->architecture->epsilon);
+    gguf_set_val_f32(s->gguf, key, 1e-5f);
+    snprintf(key, sizeof(key), "%s.rope.freq_base", arch);
+    gguf_set_val_f32(s->gguf, key, 10000.0f);
 }
 
-static void add_matrix(struct synth *s, const char *name, int64_t columns, int64_t rows)
+/* `layer` -1: outside the layers. */
+static void add_tensor(struct synth *s, int layer, const char *name, const char *kind,
+                       enum ggml_type type, int64_t columns, int64_t rows, int64_t matrices)
 {
-    struct ggml_tensor *t = ggml_new_tensor_2d(s->ggml, s->type->type, columns, rows);
-    ggml_set_name(t, name);
+    struct ggml_tensor *t = rows == 1 ? ggml_new_tensor_1d(s->ggml, type, columns)
+                            : matrices == 1
+                                ? ggml_new_tensor_2d(s->ggml, type, columns, rows)
+                                : ggml_new_tensor_3d(s->ggml, type, columns, rows, matrices);
+    char full[64];
+    if (layer < 0) {
+        snprintf(full, sizeof(full), "%s.%s", name, kind);
+    } else {
+        snprintf(full, sizeof(full), "blk.%d.%s.%s", layer, name, kind);
+    }
+    ggml_set_name(t, full);
     gguf_add_tensor(s->gguf, t);
 }
 
-static void add_norm(struct synth *s, const char *name)
+static void add_matrix(struct synth *s, int layer, const char *name, int64_t columns, int64_t rows,
+                       bool has_bias)
 {
-    struct ggml_tensor *t = ggml_new_tensor_1d(s->ggml, GGML_TYPE_F32, s->command->embedding);
-    ggml_set_name(t, name);
-    gguf_add_tensor(s->gguf, t);
+    add_tensor(s, layer, name, "weight", s->type->type, columns, rows, 1);
+    if (has_bias) {
+        add_tensor(s, layer, name, "bias", GGML_TYPE_F32, rows, 1, 1);
+    }
+}
+
+static void add_norm(struct synth *s, int layer, const char *name, int64_t width)
+{
+    add_tensor(s, layer, name, "weight", GGML_TYPE_F32, width, 1, 1);
+    if (has(s, ALL_BIASES)) {
+        add_tensor(s, layer, name, "bias", GGML_TYPE_F32, width, 1, 1);
+    }
+}
+
+static void add_attention(struct synth *s, int layer)
+{
+    const struct erg_synth_command *c = s->command;
+    int64_t width = c->embedding, head = width / c->heads, kv = head * c->kv_heads;
+    bool biases = has(s, ALL_BIASES) || has(s, QKV_BIAS);
+    if (has(s, SPLIT_QKV)) {
+        add_matrix(s, layer, "attn_q", width, width, biases);
+        add_matrix(s, layer, "attn_k", width, kv, biases);
+        add_matrix(s, layer, "attn_v", width, kv, biases);
+    } else {
+        add_matrix(s, layer, "attn_qkv", width, width + 2 * kv, biases);
+    }
+    if (has(s, QK_NORM)) {
+        add_norm(s, layer, "attn_q_norm", head);
+        add_norm(s, layer, "attn_k_norm", head);
+    }
+    add_matrix(s, layer, "attn_output", width, width, has(s, ALL_BIASES));
+}
+
+static void add_mlp(struct synth *s, int layer)
+{
+    const struct erg_synth_command *c = s->command;
+    int64_t width = c->embedding, inner = c->feed_forward, experts = c->experts;
+    enum ggml_type type = s->type->type;
+    if (experts > 0) {
+        add_tensor(s, layer, "ffn_gate_inp", "weight", GGML_TYPE_F32, width, experts, 1);
+        add_tensor(s, layer, "ffn_gate_exps", "weight", type, width, inner, experts);
+        add_tensor(s, layer, "ffn_up_exps", "weight", type, width, inner, experts);
+        add_tensor(s, layer, "ffn_down_exps", "weight", type, inner, width, experts);
+        return;
+    }
+    if (has(s, GATE)) {
+        add_matrix(s, layer, "ffn_gate", width, inner, false);
+    }
+    add_matrix(s, layer, "ffn_up", width, has(s, DOUBLE_UP) ? 2 * inner : inner,
+               has(s, ALL_BIASES));
+    add_matrix(s, layer, "ffn_down", inner, width, has(s, ALL_BIASES));
 }
 
 static void add_layer(struct synth *s, int layer)
 {
-    const struct erg_synth_command *c = s->command;
-    int64_t width = c->embedding, inner = c->feed_forward;
-    int64_t kv = width / c->heads * c->kv_heads;
-    const struct {
-        const char *name;
-        int64_t columns, rows;
-    } matrices[] = {{"attn_q", width, width},   {"attn_k", width, kv},
-                    {"attn_v", width, kv},      {"attn_output", width, width},
-                    {"ffn_gate", width, inner}, {"ffn_up", width, inner},
-                    {"ffn_down", inner, width}};
-    char name[64];
-    snprintf(name, sizeof(name), "blk.%d.attn_norm.weight", layer);
-    add_norm(s, name);
-    snprintf(name, sizeof(name), "blk.%d.ffn_norm.weight", layer);
-    add_norm(s, name);
-    for (size_t i = 0; i < sizeof(matrices) / sizeof(*matrices); i++) {
-        snprintf(name, sizeof(name), "blk.%d.%s.weight", layer, matrices[i].name);
-        add_matrix(s, name, matrices[i].columns, matrices[i].rows);
+    int64_t width = s->command->embedding;
+    add_norm(s, layer, "attn_norm", width);
+    if (has(s, FFN_NORM)) {
+        add_norm(s, layer, "ffn_norm", width);
+    }
+    add_attention(s, layer);
+    add_mlp(s, layer);
+    if (has(s, POST_NORMS)) {
+        add_norm(s, layer, "post_attention_norm", width);
+        add_norm(s, layer, "post_ffw_norm", width);
     }
 }
 
@@ -159,13 +270,21 @@ static int make_metadata(struct synth *s, struct erg_err *err)
         return erg_fail(err, ERG_NOMEM, "cannot describe the model: out of memory");
     }
     describe(s);
-    add_matrix(s, "token_embd.weight", c->embedding, c->vocab);
-    add_norm(s, "output_norm.weight");
-    add_matrix(s, "output.weight", c->embedding, c->vocab);
+    add_matrix(s, -1, "token_embd", c->embedding, c->vocab, false);
+    add_norm(s, -1, "output_norm", c->embedding);
+    if (has(s, OWN_HEAD)) {
+        add_matrix(s, -1, "output", c->embedding, c->vocab, has(s, ALL_BIASES));
+    }
     for (int layer = 0; layer < c->layers; layer++) {
         add_layer(s, layer);
     }
     return erg_synth_vocab(s->gguf, c->vocab, err);
+}
+
+/* Matrices are cut out of a pool; what is small and always float is not. */
+static bool is_pooled(const struct synth *s, const struct ggml_tensor *t)
+{
+    return t->ne[1] > 1 && t->type == s->type->type && !strstr(t->name, "ffn_gate_inp");
 }
 
 /* Rows of this width in the whole model. */
@@ -174,7 +293,7 @@ static int64_t rows_needed(const struct synth *s, int64_t width)
     int64_t rows = 0;
     for (struct ggml_tensor *t = ggml_get_first_tensor(s->ggml); t;
          t = ggml_get_next_tensor(s->ggml, t)) {
-        rows += t->ne[0] == width && t->ne[1] > 1 ? t->ne[1] : 0;
+        rows += t->ne[0] == width && is_pooled(s, t) ? ggml_nrows(t) : 0;
     }
     return rows;
 }
@@ -210,7 +329,7 @@ static bool write_matrix(struct synth *s, const struct ggml_tensor *t)
     const struct pool *pool = &s->pools[t->ne[0] == s->pools[0].width ? 0 : 1];
     size_t row_bytes = ggml_row_size(t->type, t->ne[0]);
     int64_t from = (int64_t)(next_random(s) % (uint64_t)pool->rows);
-    for (int64_t left = t->ne[1]; left > 0;) {
+    for (int64_t left = ggml_nrows(t); left > 0;) {
         int64_t rows = pool->rows - from < left ? pool->rows - from : left;
         if (!put(s, pool->bytes + (size_t)from * row_bytes, (size_t)rows * row_bytes)) {
             return false;
@@ -221,12 +340,14 @@ static bool write_matrix(struct synth *s, const struct ggml_tensor *t)
     return true;
 }
 
-static bool write_norm(struct synth *s, const struct ggml_tensor *t)
+/* Norms are ones, biases and routers random. */
+static bool write_floats(struct synth *s, const struct ggml_tensor *t)
 {
-    const float one = 1.0f;
+    bool is_norm = strstr(t->name, "norm.weight") != NULL;
     bool ok = true;
-    for (int64_t i = 0; i < t->ne[0] && ok; i++) {
-        ok = put(s, &one, sizeof(one));
+    for (int64_t i = 0; i < ggml_nelements(t) && ok; i++) {
+        float value = is_norm ? 1.0f : next_weight(s);
+        ok = put(s, &value, sizeof(value));
     }
     return ok;
 }
@@ -252,7 +373,7 @@ static int write_all(struct synth *s, struct erg_channel *channel, struct erg_er
         if (erg_channel_cancelled(channel)) {
             return erg_fail(err, ERG_CANCELLED, "cancelled");
         }
-        ok = (t->ne[1] > 1 ? write_matrix(s, t) : write_norm(s, t)) &&
+        ok = (is_pooled(s, t) ? write_matrix(s, t) : write_floats(s, t)) &&
              write_padding(s, ggml_nbytes(t));
     }
     if (!ok || fflush(s->file) != 0) {
