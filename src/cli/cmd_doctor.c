@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/num.h"
+#include "cli/ask.h"
 #include "cli/listing.h"
 #include "power/power.h"
 
@@ -10,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { ENGINE_PATIENCE_MS = 5000 };
 
 struct options {
     const char *engine;
@@ -74,30 +77,44 @@ static void check_power(struct findings *f, const struct erg_root *root)
     f->negative |= !f->power_ready;
 }
 
+/* Is it a program, and does it say what it is? */
+static const char *ask_engine(const char *path, char *out, size_t out_bytes, struct erg_err *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+        erg_fail(err, ERG_NOT_FOUND, "%s does not exist", path);
+        return "absent";
+    }
+    if (access(path, X_OK) != 0) {
+        erg_fail(err, ERG_DENIED, "%s is no program", path);
+        return "denied";
+    }
+    return erg_ask_program(path, "--version", ENGINE_PATIENCE_MS, out, out_bytes, err) ? "broken"
+                                                                                       : "ready";
+}
+
 static void check_engine(struct findings *f)
 {
     const struct options *o = f->cli->options;
-    char path[ERG_MAX_PATH_BYTES + 16], what[ERG_MAX_PATH_BYTES + 128];
-    struct stat st;
+    char path[ERG_MAX_PATH_BYTES + 16], version[200] = "", what[ERG_MAX_PATH_BYTES + 256];
+    struct erg_err err = {0};
     snprintf(path, sizeof path, "%s%s", o->engine ? o->engine : f->cli->program_dir,
              o->engine ? "" : "/ergon-llama");
-    bool there = stat(path, &st) == 0 && S_ISREG(st.st_mode);
-    bool good = there && access(path, X_OK) == 0;
-    const char *state = good ? "ready" : there ? "denied" : "absent";
-    const char *remedy = good    ? ""
-                         : there ? "make the file executable"
-                                 : "build it, or name one with --engine";
-    snprintf(what, sizeof what, "%s%s", path,
-             good    ? ""
-             : there ? " is no program"
-                     : " does not exist");
+    const char *state = ask_engine(path, version, sizeof version, &err);
+    bool good = strcmp(state, "ready") == 0;
+    const char *remedy = good                           ? ""
+                         : strcmp(state, "absent") == 0 ? "build it, or name one with --engine"
+                         : strcmp(state, "denied") == 0 ? "make the file executable"
+                                                        : "build it again, or reinstall ergon";
+    snprintf(what, sizeof what, "%s", good ? version : err.text);
     erg_jsonw_key(&f->w, "engine");
     erg_jsonw_obj_begin(&f->w);
     erg_jsonw_kstr(&f->w, "path", path);
+    erg_jsonw_kstr(&f->w, "version", good ? version : NULL);
     finding(f, state, what, remedy);
     erg_jsonw_obj_end(&f->w);
-    erg_buf_puts(&f->text, "\nEngine\n");
-    line(f, state, "ergon-llama", what, remedy);
+    erg_buf_printf(&f->text, "\nEngine %s\n", path);
+    line(f, state, "", what, remedy);
     f->negative |= !good;
 }
 

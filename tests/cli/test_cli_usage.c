@@ -4,6 +4,7 @@
 #include "store/make_store.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Wrong usage: one line on stderr that says what and where to read on, exit 2, empty stdout. */
@@ -131,6 +132,34 @@ static void test_reading_makes_no_store(void **state)
     assert_int_equal(access(db, F_OK), -1);
 }
 
+/* The engine says what it is; one that does not is broken. */
+static void test_doctor_asks_the_engine(void **state)
+{
+    static const struct {
+        const char *script, *state, *version;
+    } engines[] = {{"echo 'ergon-fake 1, CPU'", "ready", "ergon-fake 1, CPU"},
+                   {"echo oh >&2; exit 1", "broken", NULL}};
+    (void)state;
+    for (size_t i = 0; i < ERG_COUNT(engines); i++) {
+        const char *path = in_folder("engine");
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fprintf(file, "#!/bin/sh\n%s\n", engines[i].script);
+        fclose(file);
+        assert_int_equal(chmod(path, 0700), 0);
+        struct output output = ergon("doctor", "--json", "--engine", path);
+        json_t *findings = json_loads(output.out, 0, NULL);
+        const json_t *engine = json_object_get(findings, "engine");
+        const char *version = json_string_value(json_object_get(engine, "version"));
+        assert_string_equal(json_string_value(json_object_get(engine, "state")), engines[i].state);
+        assert_int_equal(version != NULL, engines[i].version != NULL);
+        if (version)
+            assert_string_equal(version, engines[i].version);
+        json_decref(findings);
+        free_output(&output);
+    }
+}
+
 static void test_delete(void **state)
 {
     (void)state;
@@ -178,6 +207,7 @@ int main(void)
         cmocka_unit_test(test_every_error),
         cmocka_unit_test(test_usage_errors_point_to_help),
         cmocka_unit_test(test_reading_makes_no_store),
+        cmocka_unit_test(test_doctor_asks_the_engine),
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_export_to_a_file),
     };
