@@ -147,7 +147,7 @@ void erg_engine_stop(struct erg_engine *engine, int patience_ms)
             shutdown(engine->fd, SHUT_WR);
         }
         if (!reap(engine, patience_ms, &status)) {
-            kill(engine->pid, SIGKILL);
+            kill(-engine->pid, SIGKILL); /* with what it has started: it may be a wrapper */
             waitpid(engine->pid, &status, 0);
         }
     }

@@ -73,23 +73,35 @@ void erg_header_write(const struct erg_header *header, struct erg_buf *out)
     erg_jsonw_obj_end(&w);
 }
 
+/* An object whose members are copied; `rc` becomes NOMEM when one could not be. */
+struct source {
+    const json_t *object;
+    int rc;
+};
+
 /* Copy of a string member; NULL when absent, null or not a string. */
-static char *copy_string(const json_t *object, const char *key)
+static char *copy_string(struct source *source, const char *key)
 {
-    const json_t *value = json_object_get(object, key);
-    return json_is_string(value) ? erg_strndup(json_string_value(value), json_string_length(value))
-                                 : NULL;
+    const json_t *value = json_object_get(source->object, key);
+    if (!json_is_string(value))
+        return NULL;
+    char *copy = erg_strndup(json_string_value(value), json_string_length(value));
+    if (!copy)
+        source->rc = ERG_NOMEM;
+    return copy;
 }
 
 /* A member as JSON text; NULL when absent or of another type. */
-static char *copy_member(const json_t *object, const char *key, json_type type)
+static char *copy_member(struct source *source, const char *key, json_type type)
 {
-    const json_t *value = json_object_get(object, key);
+    const json_t *value = json_object_get(source->object, key);
     if (!value || json_typeof(value) != type)
         return NULL;
     char *dumped = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
     char *copy = dumped ? erg_strdup(dumped) : NULL;
     free(dumped);
+    if (!copy)
+        source->rc = ERG_NOMEM;
     return copy;
 }
 
@@ -121,21 +133,26 @@ int erg_header_parse(const char *json, size_t len, struct erg_header *out, struc
     AUTO_JSON *root = load_object(json, len, "RECORDING", err);
     if (!root)
         return ERG_CORRUPT;
+    struct source source = {root, 0};
     struct erg_header header = {
-        .id = copy_string(root, "id"),
-        .created_at = copy_string(root, "created_at"),
-        .created_at_utc = copy_string(root, "created_at_utc"),
-        .model_name = copy_string(root, "model_name"),
-        .model_path = copy_string(root, "model_path"),
-        .mode = copy_string(root, "mode"),
-        .prompt = copy_string(root, "prompt"),
+        .id = copy_string(&source, "id"),
+        .created_at = copy_string(&source, "created_at"),
+        .created_at_utc = copy_string(&source, "created_at_utc"),
+        .model_name = copy_string(&source, "model_name"),
+        .model_path = copy_string(&source, "model_path"),
+        .mode = copy_string(&source, "mode"),
+        .prompt = copy_string(&source, "prompt"),
         .prompt_len = json_string_length(json_object_get(root, "prompt")),
-        .tags_json = copy_member(root, "tags", JSON_ARRAY),
-        .experiment = copy_string(root, "experiment_name"),
-        .settings_json = copy_member(root, "settings", JSON_OBJECT),
-        .machine_json = copy_member(root, "machine", JSON_OBJECT),
+        .tags_json = copy_member(&source, "tags", JSON_ARRAY),
+        .experiment = copy_string(&source, "experiment_name"),
+        .settings_json = copy_member(&source, "settings", JSON_OBJECT),
+        .machine_json = copy_member(&source, "machine", JSON_OBJECT),
     };
     parse_grid(json_object_get(root, "grid"), &header.grid);
+    if (source.rc) {
+        erg_header_deinit(&header);
+        return erg_fail(err, ERG_NOMEM, "no memory for the description of a run");
+    }
     if (!header.id || !*header.id || strlen(header.id) > 39 || !header.created_at ||
         !header.created_at_utc || !header.model_name || !header.mode) {
         erg_header_deinit(&header);
@@ -209,16 +226,24 @@ int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_head
     const json_t *load = json_object_get(root, "load");
     const json_t *t0 = json_object_get(load, "t0_ns"), *t1 = json_object_get(load, "t1_ns");
     double parameters = number(json_object_get(root, "model"), "parameters");
-    *out = (struct erg_engine_header){
-        .engine_json = copy_member(root, "engine", JSON_OBJECT),
-        .model_json = copy_member(root, "model", JSON_OBJECT),
-        .settings_json = copy_member(root, "settings", JSON_OBJECT),
+    struct source source = {root, 0};
+    struct erg_engine_header header = {
+        .engine_json = copy_member(&source, "engine", JSON_OBJECT),
+        .model_json = copy_member(&source, "model", JSON_OBJECT),
+        .settings_json = copy_member(&source, "settings", JSON_OBJECT),
         .parameters = parameters >= 0 && parameters < 1e18 ? (int64_t)parameters : 0,
         .has_load = json_is_integer(t0) && json_is_integer(t1) &&
                     !json_is_true(json_object_get(load, "warm")),
         .load_t0_ns = json_integer_value(t0),
         .load_t1_ns = json_integer_value(t1),
     };
+    if (source.rc) {
+        free(header.engine_json);
+        free(header.model_json);
+        free(header.settings_json);
+        return erg_fail(err, ERG_NOMEM, "no memory for the description of an engine");
+    }
+    *out = header;
     return 0;
 }
 
@@ -242,6 +267,7 @@ int erg_header_parse_end(const char *json, size_t len, char **out_status, char *
                          struct erg_err *err)
 {
     static const char *const known[] = {"complete", "failed", "cancelled", "interrupted"};
+    struct source source = {0};
     AUTO_JSON *root = load_object(json, len, "RECORDING_END", err);
     if (!root)
         return ERG_CORRUPT;
@@ -249,9 +275,10 @@ int erg_header_parse_end(const char *json, size_t len, char **out_status, char *
     for (size_t i = 0; status && i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(status, known[i]) != 0)
             continue;
-        *out_status = erg_strdup(status);
-        *out_failure = copy_string(root, "failure");
-        return *out_status ? 0 : erg_fail(err, ERG_NOMEM, "no memory for a status");
+        source.object = root;
+        *out_status = copy_string(&source, "status");
+        *out_failure = copy_string(&source, "failure");
+        return source.rc ? erg_fail(err, ERG_NOMEM, "no memory for a status") : 0;
     }
     return erg_fail(err, ERG_CORRUPT, "the RECORDING_END record has no valid status");
 }

@@ -102,6 +102,8 @@ static int emit_tokens(struct erg_join *join, struct erg_pending *item)
         if (token->phase == ERG_PHASE_DECODE) {
             join->output_tokens++;
             erg_buf_append(&join->response, token->text, token->text_len);
+            if (erg_buf_status(&join->response))
+                return erg_buf_status(&join->response);
         } else {
             join->input_tokens++;
         }

@@ -32,8 +32,8 @@ bool erg_store_immutable(bool dir_writable, bool wal_usable);
 
 /* Top-level keys whose value is kept in columns: status, failure, tags, experiment_name. */
 
-/* Copy of the object `json` without these keys, free() it; NULL when it is no object. */
-char *erg_summary_strip(const char *json);
+/* Copy of the object `json` without these keys, free() it; INVALID when it is no object, NOMEM. */
+int erg_summary_strip(const char *json, char **out_stripped);
 
 /* The object `stripped` with these keys in front, free() it. */
 char *erg_summary_patch(const char *stripped, const char *status, const char *failure,

@@ -53,11 +53,11 @@ static bool in_column(const char *key, size_t len)
     return false;
 }
 
-char *erg_summary_strip(const char *json)
+int erg_summary_strip(const char *json, char **out_stripped)
 {
     const char *at = skip_blanks(json);
     if (*at != '{')
-        return NULL;
+        return ERG_INVALID;
     struct erg_buf out;
     erg_buf_init(&out);
     erg_buf_putc(&out, '{');
@@ -68,7 +68,7 @@ char *erg_summary_strip(const char *json)
         const char *end = key_end ? skip_value(key_end) : NULL;
         if (!end) {
             erg_buf_deinit(&out);
-            return NULL;
+            return ERG_INVALID;
         }
         if (!in_column(key, (size_t)(key_end - key))) {
             if (out.len > 1)
@@ -78,7 +78,8 @@ char *erg_summary_strip(const char *json)
         at = *end == ',' ? skip_blanks(end + 1) : end;
     }
     erg_buf_puts(&out, at); /* the closing bracket, and whatever makes it invalid */
-    return erg_buf_take(&out);
+    *out_stripped = erg_buf_take(&out);
+    return *out_stripped ? 0 : ERG_NOMEM;
 }
 
 char *erg_summary_patch(const char *stripped, const char *status, const char *failure,

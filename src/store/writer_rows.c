@@ -104,9 +104,13 @@ void erg_inserter_deinit(struct erg_inserter *inserter)
 static int bind_run(struct erg_binder *bind, const struct erg_run_row *run, const char *id,
                     char **out_summary, struct erg_err *err)
 {
-    char *summary = erg_summary_strip(run->summary_json ? run->summary_json : "{}");
-    if (!summary)
-        return erg_fail(err, ERG_INVALID, "the summary of run '%s' is no JSON object", id);
+    char *summary = NULL;
+    int status = erg_summary_strip(run->summary_json ? run->summary_json : "{}", &summary);
+    if (status)
+        return erg_fail(err, status,
+                        status == ERG_NOMEM ? "no memory for the summary of run '%s'"
+                                            : "the summary of run '%s' is no JSON object",
+                        id);
     erg_bind_text(bind, run->recorder);
     erg_bind_text(bind, run->status);
     erg_bind_text(bind, run->failure);

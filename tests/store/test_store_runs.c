@@ -199,7 +199,9 @@ static void summaries_are_taken_apart_as_text(void **state)
         {"{\"a\":[1", NULL},
     };
     for (size_t i = 0; i < ERG_COUNT(cases); i++) {
-        char *stripped = erg_summary_strip(cases[i].json);
+        char *stripped = NULL;
+        assert_int_equal(erg_summary_strip(cases[i].json, &stripped),
+                         cases[i].stripped ? 0 : ERG_INVALID);
         if (cases[i].stripped)
             assert_string_equal(stripped, cases[i].stripped);
         else
