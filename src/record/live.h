@@ -33,9 +33,9 @@ struct erg_live {
     struct erg_buf inbox;  /* records from the sampling thread, waiting for the tape */
     struct erg_buf moving; /* the inbox while it is put on the tape */
 
-    bool loaded; /* the engine has the model */
-    bool begun;  /* RUN_BEGIN seen: the run is in the store */
-    bool ended;  /* RUN_END seen */
+    bool loaded;    /* the engine has the model */
+    bool begun;     /* RUN_BEGIN seen: the run is in the store */
+    bool ended;     /* RUN_END seen */
     uint32_t phase; /* of the last pass or progress */
     bool cancel_sent;
     int64_t cancel_ns;

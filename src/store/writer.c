@@ -315,8 +315,10 @@ static bool add_layout(struct erg_writer *writer, const struct erg_pass_row *row
         set_failed(writer, ERG_NOMEM, "out of memory");
         return false;
     }
-    memcpy(spans, row->spans, bytes);
-    memcpy(tail, row->spans, bytes);
+    if (bytes) { /* a pass may have no spans at all */
+        memcpy(spans, row->spans, bytes);
+        memcpy(tail, row->spans, bytes);
+    }
     message->slot = writer->layout_next;
     message->blob = tail;
     message->blob_len = bytes;

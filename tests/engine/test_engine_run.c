@@ -126,9 +126,8 @@ static void every_component_of_every_layer_is_seen(void **state)
         "attention",       "o_proj",    "attn_residual",
         "gate_proj",       "up_proj",   "post_attention_layernorm",
         "activation",      "down_proj", "mlp_residual"};
-    static const char *const outside[] = {"graph_prepare", "embedding", "final_norm",
-                                          "lm_head",       "output",    "sampling",
-                                          "profiler"};
+    static const char *const outside[] = {"graph_prepare", "embedding", "final_norm", "lm_head",
+                                          "output",        "sampling",  "profiler"};
     struct seen seen;
     engine_run(*state, "," STORY ",\"tokens\":3", &seen);
     assert_complete(&seen);

@@ -115,7 +115,11 @@ static void test_spans_cover_passes(void **state)
              json_string_value(json_object_get(run, "id")));
     int64_t median = query_int(db, sql);
     print_message("nodes cover %.2f %% of the median pass\n", (double)median / 100);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    assert_true(median >= 7000); /* of an engine whose own code is slowed down */
+#else
     assert_true(median >= 9000);
+#endif
     sqlite3_close(db);
     json_decref(run);
 }
