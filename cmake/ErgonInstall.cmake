@@ -3,6 +3,11 @@
 
 if(TARGET ergon)
     install(TARGETS ergon DESTINATION bin)
+    set(pages ${CMAKE_BINARY_DIR}/pages) # src/cli
+    install(FILES ${pages}/ergon.1 DESTINATION share/man/man1)
+    install(FILES ${pages}/ergon.bash DESTINATION share/bash-completion/completions RENAME ergon)
+    install(FILES ${pages}/_ergon DESTINATION share/zsh/site-functions)
+    install(FILES ${pages}/ergon.fish DESTINATION share/fish/vendor_completions.d)
 endif()
 if(TARGET ergon_probe)
     install(TARGETS ergon_probe ARCHIVE DESTINATION lib)

@@ -55,6 +55,11 @@ static const struct erg_option global_options[] = {
     {.kind = ERG_OPT_HEADING},
 };
 
+const struct erg_option *erg_cli_global_options(void)
+{
+    return global_options;
+}
+
 static const struct erg_option no_options[] = {{.kind = ERG_OPT_HEADING}};
 
 /* --- output ----------------------------------------------------------------------------------- */
@@ -206,7 +211,8 @@ static int print_overview(const struct erg_cli *cli)
                         "usage: ergon COMMAND [options]\n\n");
     for (size_t i = 0; erg_command_at(i); i++) {
         const struct erg_command *command = erg_command_at(i);
-        erg_buf_printf(&text, "  %-10s %s\n", command->name, command->summary);
+        if (!command->hidden)
+            erg_buf_printf(&text, "  %-10s %s\n", command->name, command->summary);
     }
     erg_buf_puts(&text, "\nTo begin: ergon run -m MODEL -p \"Once upon a time\"\n"
                         "More:     ergon COMMAND --help\n");
@@ -236,8 +242,10 @@ static int unknown_command(struct erg_cli *cli, const char *name)
 {
     const char *names[64];
     size_t count = 0;
-    for (; erg_command_at(count) && count < 63; count++)
-        names[count] = erg_command_at(count)->name;
+    for (size_t i = 0; erg_command_at(i) && count < 63; i++) {
+        if (!erg_command_at(i)->hidden)
+            names[count++] = erg_command_at(i)->name;
+    }
     names[count] = NULL;
     const char *near = erg_nearest(name, names);
     return near ? erg_cli_usage(cli, "unknown command '%.64s': did you mean '%s'?", name, near)

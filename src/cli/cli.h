@@ -58,12 +58,16 @@ struct erg_command {
     size_t options_bytes; /* size of the struct that `options` fills */
     const void *defaults; /* what the struct holds before; NULL = zero bytes */
     size_t min_args, max_args;
+    bool hidden; /* for the build, not for people */
     int (*run)(struct erg_cli *cli);
 };
 
 /* Commands in the order of the help text; NULL behind the last. */
 const struct erg_command *erg_command_at(size_t i);
 const struct erg_command *erg_command_find(const char *name);
+
+/* The options of every command, a table like a command's own. */
+const struct erg_option *erg_cli_global_options(void);
 
 /* The whole program: parse, run, return the exit status. */
 int erg_cli_main(int argc, const char *const *argv);

@@ -14,5 +14,6 @@ extern const struct erg_command erg_cmd_delete;
 extern const struct erg_command erg_cmd_models;
 extern const struct erg_command erg_cmd_sql;
 extern const struct erg_command erg_cmd_doctor;
+extern const struct erg_command erg_cmd_generate;
 
 #endif

@@ -56,6 +56,7 @@ static const struct {
     {{"run", M, "-f", "no-such-file"}, 4, "'no-such-file'"},
     {{"run", M, "-p", "x", "--engine", "/no/engine"}, 4, "/no/engine"},
     {{"run", M, "-p", "x", "--sysroot", "/no/root"}, 4, "/no/root"},
+    {{"generate", "html"}, 2, "unknown page 'html': known are man, bash, zsh, fish"},
     {{"runs", "--sort", "energy"}, 2, "cannot sort by 'energy'"},
     {{"runs", "--sort", "creatd_at"}, 2, "did you mean 'created_at'?"},
     {{"runs", "--since", "yesterday"}, 2, "'yesterday' is no time"},
