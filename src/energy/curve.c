@@ -128,9 +128,8 @@ static int64_t share(uint64_t rise, uint64_t x, uint64_t dt)
     return (int64_t)((erg_u128)rise * x / dt);
 }
 
-erg_u128 erg_curve_area(const struct erg_curve *curve, int64_t t_ns)
+static erg_u128 area_at(const struct erg_curve *curve, size_t rank, int64_t t_ns)
 {
-    size_t rank = erg_curve_rank(curve, t_ns);
     if (rank == 0)
         return 0;
     const struct erg_curve_point *left = &curve->points[rank - 1];
@@ -139,11 +138,20 @@ erg_u128 erg_curve_area(const struct erg_curve *curve, int64_t t_ns)
     return add_area(left->area, segment_area(left, erg_span_u64(left->t_ns, t_ns)));
 }
 
+erg_u128 erg_curve_area(const struct erg_curve *curve, int64_t t_ns)
+{
+    return area_at(curve, erg_curve_rank(curve, t_ns), t_ns);
+}
+
 int64_t erg_curve_energy_nj(const struct erg_curve *curve, int64_t t_ns)
 {
+    return erg_curve_energy_at_nj(curve, erg_curve_rank(curve, t_ns), t_ns);
+}
+
+int64_t erg_curve_energy_at_nj(const struct erg_curve *curve, size_t rank, int64_t t_ns)
+{
     if (curve->quantity == ERG_QUANTITY_POWER)
-        return (int64_t)(erg_curve_area(curve, t_ns) / ERG_HALF_UWNS_PER_NJ);
-    size_t rank = erg_curve_rank(curve, t_ns);
+        return (int64_t)(area_at(curve, rank, t_ns) / ERG_HALF_UWNS_PER_NJ);
     if (rank == 0)
         return curve->count ? curve->points[0].value : 0;
     const struct erg_curve_point *left = &curve->points[rank - 1];

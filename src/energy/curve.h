@@ -46,6 +46,9 @@ int erg_curve_add(struct erg_curve *curve, int64_t t_ns, int64_t value);
 /* E(t): nanojoules, rounded down; constant outside the readings. 0 for a curve without any. */
 int64_t erg_curve_energy_nj(const struct erg_curve *curve, int64_t t_ns);
 
+/* The same where erg_curve_rank(curve, t_ns) is known already. */
+int64_t erg_curve_energy_at_nj(const struct erg_curve *curve, size_t rank, int64_t t_ns);
+
 /* The same of a power curve in its own unit, not saturated at INT64_MAX nJ until it reaches it. */
 erg_u128 erg_curve_area(const struct erg_curve *curve, int64_t t_ns);
 

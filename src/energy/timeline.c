@@ -198,11 +198,30 @@ int64_t erg_timeline_settled_ns(const struct erg_timeline *timeline, int64_t now
     return settled == INT64_MAX ? now_ns : settled;
 }
 
-static double all_energy_nj(const struct erg_timeline *timeline, int64_t t_ns)
+/* A walk along all channels, forwards: it need not search for its place at every step. */
+struct walk {
+    const struct erg_timeline *timeline;
+    size_t ranks[ERG_MAX_CHANNELS];
+};
+
+static void begin_walk(struct walk *walk, const struct erg_timeline *timeline, int64_t t_ns)
+{
+    walk->timeline = timeline;
+    for (uint32_t i = 0; i < timeline->count; i++)
+        walk->ranks[i] = erg_curve_rank(&timeline->channels[i].curve, t_ns);
+}
+
+/* E(t) of all channels together; `t_ns` is not before the last one. */
+static double walk_to_nj(struct walk *walk, int64_t t_ns)
 {
     double sum = 0;
-    for (uint32_t i = 0; i < timeline->count; i++)
-        sum += (double)erg_curve_energy_nj(&timeline->channels[i].curve, t_ns);
+    for (uint32_t i = 0; i < walk->timeline->count; i++) {
+        const struct erg_curve *curve = &walk->timeline->channels[i].curve;
+        size_t *rank = &walk->ranks[i];
+        while (*rank < curve->count && curve->points[*rank].t_ns <= t_ns)
+            ++*rank;
+        sum += (double)erg_curve_energy_at_nj(curve, *rank, t_ns);
+    }
     return sum;
 }
 
@@ -231,6 +250,9 @@ double erg_timeline_peak_mw(const struct erg_timeline *timeline, int64_t t0_ns, 
     double peak = -1;
     size_t end = erg_curve_rank(densest, t1_ns), b = lower(densest, t0_ns);
     uint64_t wanted = min_window_ns > 0 ? (uint64_t)min_window_ns : 1;
+    struct walk left, right;
+    begin_walk(&left, timeline, t0_ns);
+    begin_walk(&right, timeline, t0_ns);
     for (size_t a = b; a < end; a++) {
         int64_t from = densest->points[a].t_ns;
         while (b < end && (b <= a || erg_span_u64(from, densest->points[b].t_ns) < wanted))
@@ -238,9 +260,9 @@ double erg_timeline_peak_mw(const struct erg_timeline *timeline, int64_t t0_ns, 
         if (b == end)
             break;
         int64_t to = densest->points[b].t_ns;
-        if (erg_curve_covered_ns(densest, to) == erg_curve_covered_ns(densest, from))
+        if (densest->points[b].covered_ns == densest->points[a].covered_ns)
             continue;
-        double nj = all_energy_nj(timeline, to) - all_energy_nj(timeline, from);
+        double nj = walk_to_nj(&right, to) - walk_to_nj(&left, from);
         double mw = nj / (double)erg_span_u64(from, to) * 1000;
         if (mw > peak)
             peak = mw;
