@@ -219,6 +219,7 @@ static int update_store(struct erg_live *live, struct erg_err *err)
     if (now < live->next_update_ns)
         return 0;
     live->next_update_ns = now + UPDATE_PERIOD_NS;
+    erg_tape_flush(live->tape, NULL); /* a failure is told at the end, by erg_tape_keep() */
     return erg_outcome_update(&live->outcome, err);
 }
 

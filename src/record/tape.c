@@ -108,9 +108,9 @@ int erg_tape_keep(struct erg_tape *tape, struct erg_err *err)
 {
     if (!tape->file)
         return 0;
-    int rc = erg_tape_flush(tape, err);
-    if (rc || tape->file_errno)
-        return rc;
+    erg_tape_flush(tape, NULL);
+    if (tape->file_errno)
+        return erg_fail_errno(err, tape->file_errno, "cannot write recording '%.128s'", tape->path);
     FILE *file = tape->file;
     tape->file = NULL;
     /* Some file systems say only now that they are full. */

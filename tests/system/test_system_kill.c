@@ -213,19 +213,22 @@ static void test_at_most_a_second_is_lost(void **state)
     sqlite3_close(db);
 }
 
-/* Ctrl-C keeps the run. */
+/* Ctrl-C, a polite kill and a terminal that is closed keep the run. */
 static void test_interrupt(void **state)
 {
     (void)state;
-    pid_t pid = start_long_run();
-    for (int k = 0; k < 2000 && !child_of(pid); k++)
-        wait_ms(1);
-    wait_ms(60);
-    kill(pid, SIGINT);
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    assert_true(WEXITSTATUS(status) == 5 || WEXITSTATUS(status) == 0);
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < ERG_COUNT(numbers); i++) {
+        pid_t pid = start_long_run();
+        for (int k = 0; k < 2000 && !child_of(pid); k++)
+            wait_ms(1);
+        wait_ms(60);
+        kill(pid, numbers[i]);
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_true(WEXITSTATUS(status) == 5 || WEXITSTATUS(status) == 0);
+    }
 }
 
 int main(void)
