@@ -114,6 +114,7 @@ static void put_identity(struct erg_jsonw *w, const struct erg_run_facts *f)
     erg_jsonw_kstr(w, "experiment_name", f->experiment_name);
     erg_jsonw_kstr(w, "mode", f->mode);
     put_object(w, "settings", f->settings_json);
+    put_object(w, "provenance", f->provenance_json);
 }
 
 static void put_totals(struct erg_jsonw *w, const struct erg_run_facts *f)
@@ -252,11 +253,15 @@ static void put_conditions(struct erg_jsonw *w, const struct erg_run_facts *f)
 {
     erg_jsonw_key(w, "conditions");
     erg_jsonw_obj_begin(w);
+    erg_conditions_write(&f->conditions, w);
+    erg_jsonw_kstr(w, "ggml_variant", f->ggml_variant);
     put_real(w, "engine_load_ratio", f->engine_cpu_ratio);
     put_real(w, "other_load_ratio", f->others_cpu_ratio);
     erg_jsonw_kint(w, "model_bytes", (int64_t)f->model_bytes);
     erg_jsonw_kint(w, "kv_cache_bytes", (int64_t)f->kv_cache_bytes);
     erg_jsonw_kint(w, "peak_rss_bytes", (int64_t)f->peak_rss_bytes);
+    erg_jsonw_key(w, "warnings");
+    erg_conditions_write_warnings(&f->conditions, f->others_cpu_ratio, w);
     erg_jsonw_obj_end(w);
 }
 

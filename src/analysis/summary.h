@@ -2,6 +2,7 @@
 #ifndef ERG_ANALYSIS_SUMMARY_H
 #define ERG_ANALYSIS_SUMMARY_H
 
+#include "analysis/conditions.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/jsonw.h"
@@ -50,7 +51,8 @@ struct erg_run_facts {
     const char *tags_json; /* array */
     const char *experiment_name;
     /* Objects copied as they are; NULL = {} */
-    const char *model_json, *engine_json, *machine_json, *settings_json;
+    const char *model_json, *engine_json, *machine_json, *settings_json, *provenance_json;
+    const char *ggml_variant; /* NULL = not known */
     int64_t model_parameters; /* 0 = not known */
 
     int64_t input_tokens, output_tokens;
@@ -80,6 +82,7 @@ struct erg_run_facts {
     int64_t profiled_tokens; /* tokens of passes with spans */
     bool guessed;            /* some operation was classified by the fallback */
     uint64_t dropped_events;
+    struct erg_conditions conditions;
     double others_cpu_ratio; /* mean over the run; NaN = not known */
     double engine_cpu_ratio;
     uint64_t peak_rss_bytes, kv_cache_bytes, model_bytes;

@@ -514,13 +514,16 @@ static void put_profiler(const struct erg_report *report, struct erg_buf *out)
 
 static void put_warnings(const struct erg_report *report, struct erg_buf *out)
 {
-    const json_t *warnings = json_object_get(json_object_get(report->summary, "power"), "warnings");
-    size_t i;
-    const json_t *warning;
-    json_array_foreach(warnings, i, warning)
-    {
-        if (json_is_string(warning))
-            put_line(report, out, "warning", json_string_value(warning));
+    static const char *const objects[] = {"power", "conditions"};
+    for (size_t o = 0; o < sizeof objects / sizeof objects[0]; o++) {
+        const json_t *object = json_object_get(report->summary, objects[o]);
+        size_t i;
+        const json_t *warning;
+        json_array_foreach(json_object_get(object, "warnings"), i, warning)
+        {
+            if (json_is_string(warning))
+                put_line(report, out, "warning", json_string_value(warning));
+        }
     }
 }
 

@@ -104,7 +104,10 @@ void erg_text_recording(const struct erg_plan *plan, struct erg_buf *out)
         .experiment = copy_text(member(plan, "experiment_name"), out),
         .settings_json = dump(member(plan, "settings"), "{}", out),
         .machine_json = dump(member(plan, "machine"), "{}", out),
+        .provenance_json = dump(member(plan, "provenance"), "{}", out),
     };
+    ERG_AUTO_FREE char *conditions = dump(member(plan, "conditions"), "{}", out);
+    erg_header_parse_conditions(conditions ? conditions : "{}", &header.conditions);
     snprintf(header.grid.region, sizeof header.grid.region, "%s", region ? region : "");
     header.grid.g_per_kwh = json_number_value(json_object_get(grid, "g_per_kwh"));
     header.grid.usd_per_kwh = json_number_value(json_object_get(grid, "usd_per_kwh"));
@@ -191,7 +194,7 @@ void erg_text_end(const struct erg_plan *plan, struct erg_buf *out)
     struct erg_buf json;
     erg_buf_init(&json);
     put_run_end(plan, t_ns, out);
-    erg_header_write_end(facts->status, json_string_value(member(plan, "failure")), &json);
+    erg_header_write_end(facts->status, json_string_value(member(plan, "failure")), NULL, &json);
     fail(out, erg_buf_status(&json));
     erg_write_recording_end(out, t_ns, erg_buf_view(&json));
     erg_buf_deinit(&json);

@@ -473,6 +473,7 @@ static int parse(struct parser *parser, struct erg_model_info *out, struct erg_e
         rc = read_tensors(parser, err);
     if (rc)
         return rc;
+    parser->info.metadata_bytes = (int64_t)parser->cursor.pos;
     complete(parser);
     *out = parser->info;
     return 0;

@@ -25,7 +25,8 @@ struct erg_model_info {
     int64_t tensor_count;
     int64_t tensor_bytes; /* of the tensors whose type is known */
     int64_t file_bytes;
-    int64_t split_count; /* files the model is split into; 0 or 1 = this one only */
+    int64_t metadata_bytes; /* header, keys and table of tensors: what stands before the data */
+    int64_t split_count;    /* files the model is split into; 0 or 1 = this one only */
     bool has_chat_template;
 };
 

@@ -3,7 +3,9 @@
 
 #include "base/jsonw.h"
 #include "base/mem.h"
+#include "record/conditions.h"
 #include "record/machine.h"
+#include "record/provenance.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,9 +111,11 @@ int erg_command_header(const struct erg_run_options *options, const struct erg_r
                        const struct erg_clock *clock, struct erg_header *out, struct erg_err *err)
 {
     char id[40], local[40], utc[40];
-    struct erg_buf machine;
+    struct erg_buf machine, provenance;
     erg_buf_init(&machine);
+    erg_buf_init(&provenance);
     erg_machine_describe(root, &machine);
+    erg_provenance_describe(options->model_path, &provenance);
     struct erg_header header = {
         .t_ns = clock->now_ns(clock->user),
         .wall_ns = clock->wall_ns(clock->user),
@@ -126,7 +130,11 @@ int erg_command_header(const struct erg_run_options *options, const struct erg_r
         .tags_json = tags_json(options),
         .settings_json = settings_json(options),
         .machine_json = erg_buf_take(&machine),
+        .provenance_json = erg_buf_take(&provenance),
     };
+    erg_conditions_read(root, &header.conditions);
+    /* Of the run, and known only when it is over. */
+    header.conditions.clock_mhz = header.conditions.throttle_count = -1;
     if (options->id)
         snprintf(id, sizeof id, "%s", options->id);
     else
@@ -138,7 +146,7 @@ int erg_command_header(const struct erg_run_options *options, const struct erg_r
     header.created_at_utc = copy(utc);
     if (!header.id || !header.created_at || !header.created_at_utc || !header.model_name ||
         !header.model_path || !header.mode || !header.tags_json || !header.settings_json ||
-        !header.machine_json || (options->prompt && !header.prompt) ||
+        !header.machine_json || !header.provenance_json || (options->prompt && !header.prompt) ||
         (options->experiment && !header.experiment)) {
         erg_header_deinit(&header);
         return erg_fail(err, ERG_NOMEM, "no memory for the description of a run");

@@ -169,6 +169,9 @@ static void fill_description(const struct erg_join *join, struct erg_run_facts *
     out->engine_json = join->engine_json;
     out->machine_json = header->machine_json;
     out->settings_json = header->settings_json;
+    out->provenance_json = header->provenance_json;
+    out->conditions = header->conditions;
+    out->ggml_variant = join->ggml_variant;
     out->model_parameters = join->model_parameters;
     out->grid = header->grid;
 }

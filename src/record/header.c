@@ -37,7 +37,7 @@ void erg_header_deinit(struct erg_header *header)
     char *texts[] = {
         header->id,         header->created_at,    header->created_at_utc, header->model_name,
         header->model_path, header->mode,          header->prompt,         header->tags_json,
-        header->experiment, header->settings_json, header->machine_json};
+        header->experiment, header->settings_json, header->machine_json,   header->provenance_json};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     *header = (struct erg_header){0};
@@ -66,6 +66,12 @@ void erg_header_write(const struct erg_header *header, struct erg_buf *out)
     erg_jsonw_raw(&w, header->settings_json ? header->settings_json : "{}");
     erg_jsonw_key(&w, "machine");
     erg_jsonw_raw(&w, header->machine_json ? header->machine_json : "{}");
+    erg_jsonw_key(&w, "provenance");
+    erg_jsonw_raw(&w, header->provenance_json ? header->provenance_json : "{}");
+    erg_jsonw_key(&w, "conditions");
+    erg_jsonw_obj_begin(&w);
+    erg_conditions_write(&header->conditions, &w);
+    erg_jsonw_obj_end(&w);
     erg_jsonw_key(&w, "grid");
     erg_jsonw_obj_begin(&w);
     erg_grid_write(&header->grid, &w);
@@ -128,6 +134,39 @@ static void parse_grid(const json_t *grid, struct erg_grid *out)
     out->year = (int)year;
 }
 
+/* A whole number ≥ 0; -1 when it is none. */
+static int64_t count_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_integer(value) && json_integer_value(value) >= 0 ? json_integer_value(value)
+                                                                    : -1;
+}
+
+static void parse_conditions(const json_t *json, struct erg_conditions *out)
+{
+    const json_t *clocks = json_object_get(json, "clocks");
+    const json_t *affinity = json_object_get(json, "affinity");
+    const json_t *battery = json_object_get(json, "on_battery");
+    const char *governor = json_string_value(json_object_get(json, "governor"));
+    *out = (struct erg_conditions){
+        .clock_min_mhz = count_of(clocks, "min_mhz"),
+        .clock_max_mhz = count_of(clocks, "max_mhz"),
+        .clock_mhz = count_of(clocks, "current_mhz"),
+        .cpus_allowed_count = count_of(affinity, "allowed"),
+        .cpus_online_count = count_of(affinity, "online"),
+        .throttle_count = count_of(json, "throttling"),
+        .on_battery = json_is_boolean(battery) ? json_is_true(battery) : -1,
+    };
+    if (governor && strlen(governor) < sizeof out->governor)
+        memcpy(out->governor, governor, strlen(governor));
+}
+
+void erg_header_parse_conditions(const char *json, struct erg_conditions *out)
+{
+    AUTO_JSON *root = json_loads(json, 0, NULL);
+    parse_conditions(root, out);
+}
+
 int erg_header_parse(const char *json, size_t len, struct erg_header *out, struct erg_err *err)
 {
     AUTO_JSON *root = load_object(json, len, "RECORDING", err);
@@ -147,7 +186,9 @@ int erg_header_parse(const char *json, size_t len, struct erg_header *out, struc
         .experiment = copy_string(&source, "experiment_name"),
         .settings_json = copy_member(&source, "settings", JSON_OBJECT),
         .machine_json = copy_member(&source, "machine", JSON_OBJECT),
+        .provenance_json = copy_member(&source, "provenance", JSON_OBJECT),
     };
+    parse_conditions(json_object_get(root, "conditions"), &header.conditions);
     parse_grid(json_object_get(root, "grid"), &header.grid);
     if (source.rc) {
         erg_header_deinit(&header);
@@ -227,17 +268,20 @@ int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_head
     const json_t *t0 = json_object_get(load, "t0_ns"), *t1 = json_object_get(load, "t1_ns");
     double parameters = number(json_object_get(root, "model"), "parameters");
     struct source source = {root, 0};
+    struct source engine = {json_object_get(root, "engine"), 0};
     struct erg_engine_header header = {
         .engine_json = copy_member(&source, "engine", JSON_OBJECT),
         .model_json = copy_member(&source, "model", JSON_OBJECT),
         .settings_json = copy_member(&source, "settings", JSON_OBJECT),
+        .ggml_variant = copy_string(&engine, "ggml_variant"),
         .parameters = parameters >= 0 && parameters < 1e18 ? (int64_t)parameters : 0,
         .has_load = json_is_integer(t0) && json_is_integer(t1) &&
                     !json_is_true(json_object_get(load, "warm")),
         .load_t0_ns = json_integer_value(t0),
         .load_t1_ns = json_integer_value(t1),
     };
-    if (source.rc) {
+    if (source.rc || engine.rc) {
+        free(header.ggml_variant);
         free(header.engine_json);
         free(header.model_json);
         free(header.settings_json);
@@ -264,7 +308,7 @@ int erg_header_merge(char **json, const char *extra, struct erg_err *err)
 }
 
 int erg_header_parse_end(const char *json, size_t len, char **out_status, char **out_failure,
-                         struct erg_err *err)
+                         struct erg_conditions *out_conditions, struct erg_err *err)
 {
     static const char *const known[] = {"complete", "failed", "cancelled", "interrupted"};
     struct source source = {0};
@@ -276,6 +320,7 @@ int erg_header_parse_end(const char *json, size_t len, char **out_status, char *
         if (strcmp(status, known[i]) != 0)
             continue;
         source.object = root;
+        parse_conditions(json_object_get(root, "conditions"), out_conditions);
         *out_status = copy_string(&source, "status");
         *out_failure = copy_string(&source, "failure");
         return source.rc ? erg_fail(err, ERG_NOMEM, "no memory for a status") : 0;
@@ -283,12 +328,19 @@ int erg_header_parse_end(const char *json, size_t len, char **out_status, char *
     return erg_fail(err, ERG_CORRUPT, "the RECORDING_END record has no valid status");
 }
 
-void erg_header_write_end(const char *status, const char *failure, struct erg_buf *out)
+void erg_header_write_end(const char *status, const char *failure,
+                          const struct erg_conditions *conditions, struct erg_buf *out)
 {
     struct erg_jsonw w;
     erg_jsonw_init(&w, out);
     erg_jsonw_obj_begin(&w);
     erg_jsonw_kstr(&w, "status", status);
     erg_jsonw_kstr(&w, "failure", failure);
+    if (conditions) {
+        erg_jsonw_key(&w, "conditions");
+        erg_jsonw_obj_begin(&w);
+        erg_conditions_write(conditions, &w);
+        erg_jsonw_obj_end(&w);
+    }
     erg_jsonw_obj_end(&w);
 }

@@ -16,7 +16,8 @@ struct erg_header {
     char *prompt;
     size_t prompt_len;
     char *tags_json, *experiment; /* experiment NULL = none */
-    char *settings_json, *machine_json;
+    char *settings_json, *machine_json, *provenance_json;
+    struct erg_conditions conditions; /* before the run; once it is closed, after it */
     int64_t interval_ns;
     struct erg_grid grid;
 };
@@ -35,7 +36,7 @@ int erg_header_parse_power(const char *json, size_t len, struct erg_channel **ou
 
 /* The engine's RUN_BEGIN: objects as JSON texts to free() (NULL when absent). */
 struct erg_engine_header {
-    char *engine_json, *model_json, *settings_json;
+    char *engine_json, *model_json, *settings_json, *ggml_variant;
     int64_t parameters;
     bool has_load;
     int64_t load_t0_ns, load_t1_ns;
@@ -46,9 +47,14 @@ int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_head
 /* Put the members of JSON object `extra` that `*json` does not have yet into it. */
 int erg_header_merge(char **json, const char *extra, struct erg_err *err);
 
+/* The `conditions` object of a summary, as far as erg_conditions_write() makes it. */
+void erg_header_parse_conditions(const char *json, struct erg_conditions *out);
+
 /* RECORDING_END: texts to free(); failure may be NULL. */
 int erg_header_parse_end(const char *json, size_t len, char **out_status, char **out_failure,
-                         struct erg_err *err);
-void erg_header_write_end(const char *status, const char *failure, struct erg_buf *out);
+                         struct erg_conditions *out_conditions, struct erg_err *err);
+/* `conditions` NULL: what RECORDING says of them is all. */
+void erg_header_write_end(const char *status, const char *failure,
+                          const struct erg_conditions *conditions, struct erg_buf *out);
 
 #endif

@@ -55,7 +55,8 @@ void erg_join_free(struct erg_join *join)
     erg_buf_deinit(&join->response);
     void *blocks[] = {join->names,       join->channels,   join->sample_states,
                       join->engine_json, join->model_json, join->engine_settings_json,
-                      join->end_reason,  join->status,     join->failure};
+                      join->end_reason,  join->status,     join->failure,
+                      join->ggml_variant};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         free(blocks[i]);
     free(join);
@@ -246,6 +247,7 @@ static int on_run_begin(struct erg_join *join, const struct erg_event *event, st
     join->engine_json = header.engine_json;
     join->model_json = header.model_json;
     join->engine_settings_json = header.settings_json;
+    join->ggml_variant = header.ggml_variant;
     if (header.settings_json)
         rc = erg_header_merge(&join->header.settings_json, header.settings_json, err);
     join->model_parameters = header.parameters;
@@ -478,8 +480,12 @@ static int on_recording_end(struct erg_join *join, const struct erg_event *event
     if (join->closed)
         return corrupt(err, "it ends twice");
     join->closed = true;
-    return erg_header_parse_end(event->text.bytes, event->text.len, &join->status, &join->failure,
-                                err);
+    struct erg_conditions conditions;
+    int rc = erg_header_parse_end(event->text.bytes, event->text.len, &join->status, &join->failure,
+                                  &conditions, err);
+    if (rc == 0)
+        erg_conditions_update(&join->header.conditions, &conditions);
+    return rc;
 }
 
 static int on_progress(struct erg_join *join, const struct erg_event *event)

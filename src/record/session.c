@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "record/command.h"
+#include "record/conditions.h"
 #include "record/live.h"
 #include "stream/writer.h"
 
@@ -192,12 +193,14 @@ static void describe_ending(struct erg_session *session, struct erg_live *live, 
     }
 }
 
-static void close_tape(struct erg_live *live, const struct ending *ending)
+static void close_tape(struct erg_live *live, const struct ending *ending,
+                       const struct erg_conditions *conditions)
 {
     struct erg_buf json, record;
     erg_buf_init(&json);
     erg_buf_init(&record);
-    erg_header_write_end(ending->status, ending->failure[0] ? ending->failure : NULL, &json);
+    erg_header_write_end(ending->status, ending->failure[0] ? ending->failure : NULL, conditions,
+                         &json);
     erg_write_recording_end(&record, erg_clock_now_ns(live->clock), erg_buf_view(&json));
     erg_tape_put(live->tape, record.data, record.len, NULL);
     erg_buf_deinit(&json);
@@ -205,12 +208,13 @@ static void close_tape(struct erg_live *live, const struct ending *ending)
 }
 
 /* Everything to its place: rows to the store, the recording to its name, facts to the result. */
-static int conclude(struct erg_live *live, const struct ending *ending, struct erg_run_result *out,
+static int conclude(struct erg_live *live, const struct ending *ending,
+                    const struct erg_conditions *conditions, struct erg_run_result *out,
                     struct erg_err *err)
 {
     struct erg_err store_err = {0};
     erg_live_stop_power(live, NULL);
-    close_tape(live, ending);
+    close_tape(live, ending, conditions);
     int rc = erg_join_finish(live->join, err);
     int stored = erg_tape_keep(live->tape, &store_err);
     if (rc == 0)
@@ -240,17 +244,30 @@ static bool never_ran(const struct erg_live *live, const struct ending *ending)
            erg_join_passes(live->join) == 0;
 }
 
+/* What the machine is like just after a run; `before` tells which throttling was the run's. */
+static void read_conditions(const struct erg_live *live, const struct erg_conditions *before,
+                            struct erg_conditions *out)
+{
+    erg_conditions_read(live->root, out);
+    int64_t since = out->throttle_count - before->throttle_count;
+    bool known = out->throttle_count >= 0 && before->throttle_count >= 0 && since >= 0;
+    out->throttle_count = known ? since : -1;
+}
+
 static int run_on(struct erg_session *session, struct erg_live *live, struct erg_run_result *out,
                   struct erg_err *err)
 {
     struct erg_err why = {0};
     struct ending ending;
+    struct erg_conditions before, conditions;
+    erg_conditions_read(live->root, &before);
     stage(live->observer, "loading model");
     int rc = load_model(live, &why);
     if (rc == 0 && live->loaded && !live->begun)
         rc = measure_idle(live, &why);
     if (rc == 0 && live->loaded)
         rc = generate(live, &why);
+    read_conditions(live, &before, &conditions);
     describe_ending(session, live, rc, &why, &ending);
     if (rc)
         session->running = false;
@@ -260,7 +277,7 @@ static int run_on(struct erg_session *session, struct erg_live *live, struct erg
         const char *text = ending.failure[0] ? ending.failure : why.text;
         return erg_fail(err, code, "%s", *text ? text : "cancelled before the run began");
     }
-    return conclude(live, &ending, out, err);
+    return conclude(live, &ending, &conditions, out, err);
 }
 
 /* Find out that the store cannot be used before a model is loaded for it. */

@@ -77,7 +77,7 @@ enum erg_record_type {
     /* i64 t_before, i64 t_after, u32 kind (erg_reading_kind), u32 count, erg_channel_value … */
     ERG_REC_READING = 34,
     ERG_REC_HOST = 35,          /* struct erg_host_sample */
-    ERG_REC_RECORDING_END = 36, /* i64 t, text: JSON {status, failure, warnings:[…]} */
+    ERG_REC_RECORDING_END = 36, /* i64 t, text: JSON {status, failure, conditions} */
     ERG_REC_IDLE = 37,          /* i64 t0, i64 t1: the engine stood ready, nothing ran */
 };
 

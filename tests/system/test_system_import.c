@@ -83,6 +83,35 @@ static void test_import_gives_the_same_rows(void **state)
     check_same_rows("synthetic:cpu=20W,drop=0.2,stale=2");
 }
 
+/* What the machine was like comes with the recording, not from the machine that imports it. */
+static void test_conditions_are_recorded(void **state)
+{
+    (void)state;
+    remove(in_folder("other.db"));
+    json_t *run =
+        ergon_json("run", "-m", TALES, "-p", "Once", "-n", "2", "--power", "none", "--no-save",
+                   "--sysroot", "record/roots/laptop", "--record", in_folder("laptop.erg"));
+    const json_t *conditions = json_object_get(run, "conditions");
+    assert_string_equal(json_string_value(json_object_get(conditions, "governor")), "powersave");
+    assert_true(number_at(json_object_get(conditions, "clocks"), "current_mhz") == 2600);
+    assert_true(number_at(conditions, "throttling") == 0);
+    assert_true(json_is_true(json_object_get(conditions, "on_battery")));
+    assert_true(json_is_string(json_object_get(conditions, "ggml_variant")));
+    assert_int_equal(json_array_size(json_object_get(conditions, "warnings")), 2);
+    const json_t *provenance = json_object_get(run, "provenance");
+    assert_true(number_at(provenance, "model_file_bytes") > 100000);
+    assert_memory_equal(json_string_value(json_object_get(provenance, "model_metadata_hash")),
+                        "fnv1a64:", 8);
+    struct output output = ergon("--db", in_folder("other.db"), "import", in_folder("laptop.erg"));
+    assert_int_equal(output.status, 0);
+    free_output(&output);
+    json_t *imported = ergon_json("--db", in_folder("other.db"), "show", "last");
+    assert_true(json_equal(conditions, json_object_get(imported, "conditions")));
+    assert_true(json_equal(provenance, json_object_get(imported, "provenance")));
+    json_decref(run);
+    json_decref(imported);
+}
+
 static void test_import_twice(void **state)
 {
     (void)state;
@@ -176,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_import_gives_the_same_rows),
+        cmocka_unit_test(test_conditions_are_recorded),
         cmocka_unit_test(test_import_twice),
         cmocka_unit_test(test_torn_recording_from_the_command_line),
         cmocka_unit_test(test_not_a_recording),
