@@ -204,10 +204,15 @@ const struct erg_command erg_cmd_run = {
     .name = "run",
     .summary = "profile a prompt on a model",
     .usage = "-m MODEL -p PROMPT [options]",
-    .description = "Run a prompt, measure the machine's power meanwhile, print the text as it is\n"
-                   "generated and then where the energy went.\n\n"
-                   "  ergon run -m tales -p \"Once upon a time\"\n"
-                   "  ergon run -m model.gguf -f prompts.txt --lines --tag batch --json",
+    .description =
+        "Run a prompt, measure the machine's power meanwhile, print the text as it is\n"
+        "generated and then where the energy went.\n\n"
+        "  ergon run -m tales -p \"Once upon a time\"\n"
+        "  ergon run -m model.gguf -f prompts.txt --lines --tag batch --json\n"
+        "  ergon run -m tales -p \"Once upon a time\" --warmup 1 --repeat auto\n\n"
+        "With --repeat auto runs go on until the 95 % interval of J/token (without power:\n"
+        "of tokens per second) is within 2 % of its mean and prefill and decode, over all\n"
+        "runs, last ten readings of the sensor: at least 3 runs, at most 50.",
     .options = erg_run_option_table,
     .options_bytes = sizeof(struct erg_run_flags),
     .defaults = &erg_run_flag_defaults,

@@ -44,7 +44,7 @@ static void put_description(struct erg_buf *out, const char *text)
         size_t len = strcspn(text, "\n");
         bool indented = len && text[0] == ' ';
         if (indented != example)
-            erg_buf_puts(out, indented ? ".PP\n.nf\n" : ".fi\n");
+            erg_buf_puts(out, indented ? ".PP\n.nf\n" : ".fi\n.PP\n");
         example = indented;
         if (!len && !example)
             erg_buf_puts(out, ".PP\n");

@@ -476,13 +476,14 @@ static void put_cost(const struct erg_report *report, struct erg_buf *out)
     const json_t *s = report->summary, *grid = json_object_get(s, "grid");
     double usd = erg_json_number(s, "cost_usd"), grams = erg_json_number(s, "co2_g");
     char a[ERG_UNIT_BYTES], b[ERG_UNIT_BYTES];
+    const char *date = erg_json_text(grid, "date");
     struct erg_buf line = {0};
     if (isfinite(usd) && isfinite(grams))
-        erg_buf_printf(&line,
-                       "%s USD and %s g CO2 for a million such runs (%s: %g g and %g USD per kWh)",
-                       erg_show_plain(usd * 1e6, a), erg_show_plain(grams * 1e6, b),
-                       erg_json_text(grid, "region"), erg_json_number(grid, "g_per_kwh"),
-                       erg_json_number(grid, "usd_per_kwh"));
+        erg_buf_printf(
+            &line, "%s USD and %s g CO2 for a million such runs (%s%s%s: %g g and %g USD per kWh)",
+            erg_show_plain(usd * 1e6, a), erg_show_plain(grams * 1e6, b),
+            erg_json_text(grid, "region"), *date ? " " : "", date,
+            erg_json_number(grid, "g_per_kwh"), erg_json_number(grid, "usd_per_kwh"));
     flush_line(report, out, "cost", &line);
 }
 

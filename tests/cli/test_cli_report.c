@@ -19,7 +19,8 @@ static const char whole[] =
     "\"unattributed_ms\":1,\"unattributed_energy_mj\":10}],"
     "\"power\":{\"sources\":[\"rapl\"],\"grade\":\"measured\",\"warnings\":[\"a warning with so "
     "many words that it does not fit into a line of a hundred columns, which is where a page ends "
-    "for people and for us\"]},\"cost_usd\":1e-9,\"co2_g\":2e-9,\"grid\":{\"region\":\"us\"}}";
+    "for people and for us\"]},\"conditions\":{\"warnings\":[\"a noisy "
+    "neighbour\"]},\"cost_usd\":1e-9,\"co2_g\":2e-9,\"grid\":{\"region\":\"us\"}}";
 
 static const char *name_of(void *user, uint16_t id)
 {
@@ -69,6 +70,7 @@ static void assert_fits(const char *text)
 static void test_whole_report(void **state)
 {
     static const char *const lines[] = {
+        "warning   a noisy neighbour",
         "  decode           90.0 %  90.0 mJ  9.00 ms  10.0 W       4",
         "  between phases   10.0 %  10.0 mJ  1.00 ms  10.0 W",
         "  total           100.0 %   100 mJ  10.0 ms  10.0 W",
