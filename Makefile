@@ -56,6 +56,9 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS=20
 check-bare: ## 'make demo' and 'make test' in a bare Debian, as root (BARE=suite)
 	@tools/check-bare $(BARE)
 
+check-dist: ## the demo from the tarball in older and newer Debians, as root
+	@tools/check-dist
+
 clean: ## remove every build folder (not .prefix/)
 	@rm -rf build build-asan build-dev build-fuzz build-tsan
 
@@ -63,4 +66,4 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: all demo test bench install dist format sanitize sanitize-asan sanitize-tsan fuzz check-bare \
-	clean help
+	check-dist clean help
