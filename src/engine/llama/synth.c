@@ -36,21 +36,32 @@ enum part {
     FFN_NORM = 64,    /* else the MLP works beside attention, on the same input */
     POST_NORMS = 128, /* after attention and MLP */
     OWN_HEAD = 256,   /* else tied to the embedding */
+    EXPERTS = 512,    /* may have them in place of the MLP */
+    ONLY_MOE = 1024,  /* cannot be without */
+    SHARED = 2048,    /* an expert of each token beside those that are chosen */
 };
 
+enum { LLAMA = SPLIT_QKV | GATE | FFN_NORM | OWN_HEAD, MOE = EXPERTS | ONLY_MOE };
+
 static const struct architecture {
-    const char *name;
-    const char *epsilon;
+    const char *name; /* as asked for */
+    const char *arch; /* as written: libllama has no name of its own for some */
     unsigned parts;
 } architectures[] = {
-    {"llama", "layer_norm_rms_epsilon", SPLIT_QKV | GATE | FFN_NORM | OWN_HEAD},
-    {"qwen2", "layer_norm_rms_epsilon", SPLIT_QKV | QKV_BIAS | GATE | FFN_NORM | OWN_HEAD},
-    {"qwen3", "layer_norm_rms_epsilon", SPLIT_QKV | QK_NORM | GATE | FFN_NORM | OWN_HEAD},
-    {"phi2", "layer_norm_epsilon", ALL_BIASES | OWN_HEAD},
-    {"phi3", "layer_norm_rms_epsilon", DOUBLE_UP | FFN_NORM | OWN_HEAD},
-    {"gemma", "layer_norm_rms_epsilon", SPLIT_QKV | GATE | FFN_NORM},
-    {"gemma3", "layer_norm_rms_epsilon", SPLIT_QKV | QK_NORM | GATE | FFN_NORM | POST_NORMS},
+    {"llama", "llama", LLAMA | EXPERTS},
+    {"llama-fused", "llama", (LLAMA & ~SPLIT_QKV) | EXPERTS},
+    {"mistral", "llama", LLAMA | EXPERTS},
+    {"qwen2", "qwen2", LLAMA | QKV_BIAS},
+    {"qwen2moe", "qwen2moe", LLAMA | QKV_BIAS | MOE | SHARED},
+    {"qwen3", "qwen3", LLAMA | QK_NORM},
+    {"qwen3moe", "qwen3moe", LLAMA | QK_NORM | MOE},
+    {"phi2", "phi2", ALL_BIASES | OWN_HEAD},
+    {"phi3", "phi3", DOUBLE_UP | FFN_NORM | OWN_HEAD},
+    {"gemma", "gemma", SPLIT_QKV | GATE | FFN_NORM},
+    {"gemma2", "gemma2", SPLIT_QKV | GATE | FFN_NORM | POST_NORMS},
+    {"gemma3", "gemma3", SPLIT_QKV | GATE | FFN_NORM | POST_NORMS | QK_NORM},
 };
+enum { ARCHITECTURES = sizeof(architectures) / sizeof(*architectures) };
 
 /* Quantised rows of one width; matrices are cut out of them. */
 struct pool {
@@ -86,33 +97,47 @@ static float next_weight(struct synth *s)
     return (sum / 65536.0f - 2.0f) * 1.7320508f * SIGMA;
 }
 
-static int check(struct synth *s, struct erg_err *err)
+static bool has(const struct synth *s, enum part part)
+{
+    return (s->architecture->parts & (unsigned)part) != 0;
+}
+
+static int find_architecture(struct synth *s, struct erg_err *err)
+{
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < ARCHITECTURES; i++) {
+        const char *name = architectures[i].name;
+        if (strcmp(s->command->arch, name) == 0) {
+            s->architecture = &architectures[i];
+            return 0;
+        }
+        int len = snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "", name);
+        used += (size_t)len < sizeof(names) - used ? (size_t)len : 0;
+    }
+    return erg_fail(err, ERG_UNSUPPORTED, "'%.40s' cannot be synthesised, only %s",
+                    s->command->arch, names);
+}
+
+static int check_experts(const struct synth *s, struct erg_err *err)
 {
     const struct erg_synth_command *c = s->command;
-    for (size_t i = 0; i < sizeof(weight_types) / sizeof(*weight_types) && !s->type; i++) {
-        s->type = strcmp(c->type, weight_types[i].name) == 0 ? &weight_types[i] : NULL;
+    if (c->experts > 0 && !has(s, EXPERTS)) {
+        return erg_fail(err, ERG_UNSUPPORTED, "%s cannot be synthesised with experts", c->arch);
     }
-    if (!s->type) {
-        return erg_fail(err, ERG_INVALID, "'%s' is not one of f32, f16, q8_0, q4_0, q4_k", c->type);
-    }
-    for (size_t i = 0; i < sizeof(architectures) / sizeof(*architectures); i++) {
-        if (strcmp(c->arch, architectures[i].name) == 0) {
-            s->architecture = &architectures[i];
-        }
-    }
-    if (!s->architecture) {
-        return erg_fail(err, ERG_UNSUPPORTED,
-                        "'%s' cannot be synthesised, only llama, qwen2, qwen3, phi2, phi3, gemma "
-                        "and gemma3",
-                        c->arch);
-    }
-    if (c->experts > 0 && strcmp(c->arch, "llama") != 0) {
-        return erg_fail(err, ERG_UNSUPPORTED, "only llama can be synthesised with experts");
+    if (c->experts == 0 && has(s, ONLY_MOE)) {
+        return erg_fail(err, ERG_INVALID, "%s cannot be without 'experts'", c->arch);
     }
     if (c->experts > 0 && c->experts_used > c->experts) {
         return erg_fail(err, ERG_INVALID, "%d of %d experts cannot be used", c->experts_used,
                         c->experts);
     }
+    return 0;
+}
+
+static int check_widths(const struct synth *s, struct erg_err *err)
+{
+    const struct erg_synth_command *c = s->command;
     if (c->embedding % c->heads != 0 || c->embedding / c->heads % 2 != 0) {
         return erg_fail(err, ERG_INVALID, "a width of %d does not give %d heads of even size",
                         c->embedding, c->heads);
@@ -129,15 +154,25 @@ static int check(struct synth *s, struct erg_err *err)
     return 0;
 }
 
-static bool has(const struct synth *s, enum part part)
+static int check(struct synth *s, struct erg_err *err)
 {
-    return (s->architecture->parts & (unsigned)part) != 0;
+    const char *type = s->command->type;
+    for (size_t i = 0; i < sizeof(weight_types) / sizeof(*weight_types) && !s->type; i++) {
+        s->type = strcmp(type, weight_types[i].name) == 0 ? &weight_types[i] : NULL;
+    }
+    if (!s->type) {
+        return erg_fail(err, ERG_INVALID, "'%s' is not one of f32, f16, q8_0, q4_0, q4_k", type);
+    }
+    int status = find_architecture(s, err);
+    status = status ? status : check_experts(s, err);
+    return status ? status : check_widths(s, err);
 }
 
 static void describe(struct synth *s)
 {
     const struct erg_synth_command *c = s->command;
-    const char *arch = s->architecture->name;
+    const char *arch = s->architecture->arch;
+    int expert_width = has(s, ONLY_MOE) ? c->feed_forward : 0;
     const struct {
         const char *key;
         int value;
@@ -152,7 +187,9 @@ static void describe(struct synth *s)
                    {"rope.dimension_count", c->embedding / c->heads},
                    {"vocab_size", c->vocab},
                    {"expert_count", c->experts},
-                   {"expert_used_count", c->experts > 0 ? c->experts_used : 0}};
+                   {"expert_used_count", c->experts > 0 ? c->experts_used : 0},
+                   {"expert_feed_forward_length", expert_width},
+                   {"expert_shared_feed_forward_length", has(s, SHARED) ? expert_width : 0}};
     char key[64];
     gguf_set_val_str(s->gguf, "general.architecture", arch);
     gguf_set_val_str(s->gguf, "general.name", "synthetic");
@@ -164,7 +201,8 @@ static void describe(struct synth *s)
             gguf_set_val_u32(s->gguf, key, (uint32_t)numbers[i].value);
         }
     }
-    snprintf(key, sizeof(key), "%s.attention.%s", arch, s->architecture->epsilon);
+    snprintf(key, sizeof(key), "%s.attention.%s", arch,
+             has(s, ALL_BIASES) ? "layer_norm_epsilon" : "layer_norm_rms_epsilon");
     gguf_set_val_f32(s->gguf, key, 1e-5f);
     snprintf(key, sizeof(key), "%s.rope.freq_base", arch);
     gguf_set_val_f32(s->gguf, key, 10000.0f);
@@ -224,16 +262,29 @@ static void add_attention(struct synth *s, int layer)
     add_matrix(s, layer, "attn_output", width, width, has(s, ALL_BIASES));
 }
 
-static void add_mlp(struct synth *s, int layer)
+static void add_experts(struct synth *s, int layer)
 {
     const struct erg_synth_command *c = s->command;
     int64_t width = c->embedding, inner = c->feed_forward, experts = c->experts;
     enum ggml_type type = s->type->type;
-    if (experts > 0) {
-        add_tensor(s, layer, "ffn_gate_inp", "weight", GGML_TYPE_F32, width, experts, 1);
-        add_tensor(s, layer, "ffn_gate_exps", "weight", type, width, inner, experts);
-        add_tensor(s, layer, "ffn_up_exps", "weight", type, width, inner, experts);
-        add_tensor(s, layer, "ffn_down_exps", "weight", type, inner, width, experts);
+    add_tensor(s, layer, "ffn_gate_inp", "weight", GGML_TYPE_F32, width, experts, 1);
+    add_tensor(s, layer, "ffn_gate_exps", "weight", type, width, inner, experts);
+    add_tensor(s, layer, "ffn_up_exps", "weight", type, width, inner, experts);
+    add_tensor(s, layer, "ffn_down_exps", "weight", type, inner, width, experts);
+    if (has(s, SHARED)) {
+        add_tensor(s, layer, "ffn_gate_inp_shexp", "weight", GGML_TYPE_F32, width, 1, 1);
+        add_matrix(s, layer, "ffn_gate_shexp", width, inner, false);
+        add_matrix(s, layer, "ffn_up_shexp", width, inner, false);
+        add_matrix(s, layer, "ffn_down_shexp", inner, width, false);
+    }
+}
+
+static void add_mlp(struct synth *s, int layer)
+{
+    const struct erg_synth_command *c = s->command;
+    int64_t width = c->embedding, inner = c->feed_forward;
+    if (c->experts > 0) {
+        add_experts(s, layer);
         return;
     }
     if (has(s, GATE)) {
