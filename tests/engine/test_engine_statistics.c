@@ -132,6 +132,15 @@ static const struct place gemma[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static const struct place gemma2[] = {
+    {"embedding", "SCALE", "inp_scaled", NULL},
+    {"post_attention_norm", "MUL", NULL, "blk.%d.post_attention_norm.weight"},
+    {"attn_residual", "ADD", "sa_out-%d", NULL},
+    {"post_ffw_norm", "MUL", NULL, "blk.%d.post_ffw_norm.weight"},
+    {"lm_head", "SCALE", "result_output", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const struct place gemma3[] = {
     {"embedding", "MUL", "inp_scaled", NULL},
     {"qk_norm", "MUL", NULL, "blk.%d.attn_q_norm.weight"},
@@ -152,16 +161,56 @@ static const struct place mixtral[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static const struct place qwen2moe[] = {
+    {"q_proj", "ADD", NULL, "blk.%d.attn_q.bias"},
+    {"k_proj", "ADD", NULL, "blk.%d.attn_k.bias"},
+    {"v_proj", "ADD", NULL, "blk.%d.attn_v.bias"},
+    {"gate_proj", NULL, NULL, NULL},
+    {"up_proj", NULL, NULL, NULL},
+    {"activation", NULL, NULL, NULL},
+    {"down_proj", NULL, NULL, NULL},
+    {"router", "MUL_MAT", NULL, "blk.%d.ffn_gate_inp.weight"},
+    {"experts", "ADD", "ffn_out-%d", NULL},
+    {"shared_expert", "MUL", "ffn_shexp_out-%d", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct place qwen3moe[] = {
+    {"qk_norm", "MUL", NULL, "blk.%d.attn_q_norm.weight"},
+    {"qk_norm", "MUL", NULL, "blk.%d.attn_k_norm.weight"},
+    {"gate_proj", NULL, NULL, NULL},
+    {"up_proj", NULL, NULL, NULL},
+    {"activation", NULL, NULL, NULL},
+    {"down_proj", NULL, NULL, NULL},
+    {"router", "MUL_MAT", NULL, "blk.%d.ffn_gate_inp.weight"},
+    {"experts", "ADD", "ffn_moe_out-%d", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct place fused_qkv[] = {
+    {"q_proj", NULL, NULL, NULL}, {"k_proj", NULL, NULL, NULL},
+    {"v_proj", NULL, NULL, NULL}, {"qkv_proj", "MUL_MAT", NULL, "blk.%d.attn_qkv.weight"},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const struct place none[] = {{NULL, NULL, NULL, NULL}};
 
 static const struct {
     const char *synth;
     const struct place *changes;
 } architectures[] = {
-    {"\"arch\":\"llama\"", none},  {"\"arch\":\"llama\",\"experts\":5,\"experts_used\":2", mixtral},
-    {"\"arch\":\"qwen2\"", qwen2}, {"\"arch\":\"qwen3\"", qwen3},
-    {"\"arch\":\"phi2\"", phi2},   {"\"arch\":\"phi3\"", phi3},
-    {"\"arch\":\"gemma\"", gemma}, {"\"arch\":\"gemma3\"", gemma3},
+    {"\"arch\":\"llama\"", none},
+    {"\"arch\":\"llama\",\"experts\":5,\"experts_used\":2", mixtral},
+    {"\"arch\":\"qwen2\"", qwen2},
+    {"\"arch\":\"qwen3\"", qwen3},
+    {"\"arch\":\"phi2\"", phi2},
+    {"\"arch\":\"phi3\"", phi3},
+    {"\"arch\":\"gemma\"", gemma},
+    {"\"arch\":\"gemma3\"", gemma3},
+    {"\"arch\":\"gemma2\"", gemma2},
+    {"\"arch\":\"llama-fused\"", fused_qkv},
+    {"\"arch\":\"qwen2moe\",\"experts\":5,\"experts_used\":2", qwen2moe},
+    {"\"arch\":\"qwen3moe\",\"experts\":5,\"experts_used\":2", qwen3moe},
 };
 
 static int setup(void **state)
