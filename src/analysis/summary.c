@@ -245,6 +245,9 @@ static void put_profiler(struct erg_jsonw *w, const struct erg_run_facts *f)
     erg_jsonw_kstr(w, "method", f->instrument);
     erg_jsonw_kint(w, "profiled_tokens", f->profiled_tokens);
     erg_jsonw_kint(w, "dropped_events", (int64_t)f->dropped_events);
+    int64_t tokens = f->input_tokens + f->output_tokens;
+    put_real(w, "store_bytes_per_token",
+             f->store_bytes >= 0 ? ratio((double)f->store_bytes, (double)tokens) : NAN);
     erg_jsonw_kbool(w, "guessed_operations", f->guessed);
     erg_jsonw_obj_end(w);
 }

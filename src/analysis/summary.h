@@ -82,6 +82,7 @@ struct erg_run_facts {
     int64_t profiled_tokens; /* tokens of passes with spans */
     bool guessed;            /* some operation was classified by the fallback */
     uint64_t dropped_events;
+    int64_t store_bytes; /* taken by the run's rows; < 0 = not stored */
     struct erg_conditions conditions;
     double others_cpu_ratio; /* mean over the run; NaN = not known */
     double engine_cpu_ratio;

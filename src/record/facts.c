@@ -194,6 +194,7 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
         .profiled_tokens = join->profiled_tokens,
         .guessed = join->pass_flags & ERG_PASS_GUESSED,
         .dropped_events = join->dropped,
+        .store_bytes = -1,
         .others_cpu_ratio = mean(join->others_cpu_sum, join->others_cpu_count),
         .engine_cpu_ratio = mean(join->engine_cpu_sum, join->engine_cpu_count),
         .peak_rss_bytes = join->memory.peak_rss_bytes,

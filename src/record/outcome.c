@@ -68,6 +68,10 @@ static int make_row(struct erg_outcome *outcome, struct erg_buf *summary, struct
 {
     struct erg_run_facts facts;
     erg_join_facts(outcome->join, &facts);
+    if (outcome->writer)
+        outcome->stored_bytes = erg_writer_bytes(outcome->writer);
+    if (outcome->stored_bytes > 0)
+        facts.store_bytes = outcome->stored_bytes;
     erg_buf_clear(summary);
     erg_summary_write(&facts, summary);
     *out = (struct erg_run_row){

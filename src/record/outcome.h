@@ -16,7 +16,8 @@ struct erg_outcome {
     struct erg_join *join;
     struct erg_writer *writer;
     const struct erg_run_observer *observer;
-    char *recorder; /* erg_store_recorder_id() */
+    char *recorder;       /* erg_store_recorder_id() */
+    int64_t stored_bytes; /* by the writer so far; known behind its end too */
 };
 
 /* The sink to make the join with; `outcome` must outlive it. */
