@@ -2,7 +2,6 @@
 /*
  * What profiling costs the engine: a profiled context and a bare one take turns inside one engine
  * process (engine/llama/bench.h), and beside it two bare ones (A/A): what that row shows is noise.
- * `--quick` for use as a test, `--pairs N`.
  */
 #include "harness.h"
 
@@ -16,7 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RESAMPLES = 4000, MAX_PAIRS = 20000, PROMPT_TOKENS = 64, PREFILL_TOKENS = 512 };
+enum {
+    RESAMPLES = 4000,
+    LEAST_PAIRS = 20,
+    MAX_PAIRS = 20000,
+    PROMPT_TOKENS = 64,
+    PREFILL_TOKENS = 512
+};
 
 struct pairs {
     int count;
@@ -146,8 +151,10 @@ static void measure_model(enum bench_model which, int threads, int pairs, int pr
     bench_engine_ask(&engine, command, "loaded", NULL, NULL);
     const struct row rows[] = {
         {"decode", "minimal", false, PROMPT_TOKENS, pairs, 1, threads},
+        {"decode", "standard", false, PROMPT_TOKENS, pairs, 1, threads},
         {"decode", "minimal", true, PROMPT_TOKENS, pairs, 1, threads},
         {"prefill", "minimal", false, PREFILL_TOKENS, prefill_pairs, 1, threads},
+        {"prefill", "standard", false, PREFILL_TOKENS, prefill_pairs, 1, threads},
         {"prefill", "minimal", true, PREFILL_TOKENS, prefill_pairs, 1, threads},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -157,16 +164,27 @@ static void measure_model(enum bench_model which, int threads, int pairs, int pr
     erg_engine_stop(&engine, 2000);
 }
 
+static int usage(void)
+{
+    fprintf(stderr,
+            "usage: bench_overhead [--quick | --pairs N]\n"
+            "  --quick    a small model and few pairs, as a test that it works\n"
+            "  --pairs N  tokens compared in a row, %d to %d [600]\n",
+            LEAST_PAIRS, MAX_PAIRS);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     bool quick = argc == 2 && !strcmp(argv[1], "--quick");
+    bool given = argc == 3 && !strcmp(argv[1], "--pairs");
     int64_t pairs = 600, cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    if (argc == 3 && !strcmp(argv[1], "--pairs") &&
-        erg_parse_i64(argv[2], 20, MAX_PAIRS, &pairs, NULL))
-        bench_fail("--pairs takes a number from 20 to %d", MAX_PAIRS);
+    if (argc > 1 && !quick &&
+        (!given || erg_parse_i64(argv[2], LEAST_PAIRS, MAX_PAIRS, &pairs, NULL)))
+        return usage();
     bench_print_machine();
     if (quick) {
-        measure_model(BENCH_MODEL_TINY, 1, 20, 4);
+        measure_model(BENCH_MODEL_TINY, 1, LEAST_PAIRS, 4);
         return 0;
     }
     measure_model(BENCH_MODEL_1B, (int)cpus, (int)pairs, 20);
