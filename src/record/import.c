@@ -63,6 +63,8 @@ static int read_file(struct import *import, FILE *file, const char *store_path, 
         rc = erg_tape_put(import->tape, chunk, n, err);
         if (rc == 0)
             rc = begin_storing(import, store_path, err);
+        if (rc == 0 && import->outcome.writer)
+            erg_writer_throttle(import->outcome.writer);
         if (import->outcome.writer || !store_path)
             step = sizeof chunk;
     }

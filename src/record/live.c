@@ -142,13 +142,12 @@ static bool text_is(const struct erg_event *event, const char *text)
     return event->text.len == strlen(text) && memcmp(event->text.bytes, text, event->text.len) == 0;
 }
 
-/* From here on there are rows, and a place for them. */
-static int begin_run(struct erg_live *live, struct erg_err *err)
+/* From here on there are rows, and a place for them; a run goes on that has none. */
+static void begin_run(struct erg_live *live)
 {
     live->begun = live->loaded = true;
-    if (!live->options->store_path)
-        return 0;
-    return erg_outcome_store(&live->outcome, live->options->store_path, err);
+    if (live->options->store_path && !live->store_err.code)
+        erg_outcome_store(&live->outcome, live->options->store_path, &live->store_err);
 }
 
 /*
@@ -189,7 +188,7 @@ static int take_event(struct erg_live *live, const struct erg_event *event, stru
         text_is(event, "loaded"))
         live->loaded = true;
     if (event->type == ERG_REC_RUN_BEGIN && rc == 0)
-        rc = begin_run(live, err);
+        begin_run(live);
     if (is_edge(live, event))
         erg_power_poke(live->power);
     if (event->type == ERG_REC_RUN_END) {

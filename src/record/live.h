@@ -26,6 +26,7 @@ struct erg_live {
     struct erg_join *join;
     struct erg_tape *tape;
     struct erg_outcome outcome;
+    struct erg_err store_err; /* why the run is not being stored; code 0: it is, or need not be */
     struct erg_power *power;
     struct erg_host host;
 

@@ -52,15 +52,21 @@ static int64_t memory_bytes(char *text)
     return kilobytes * 1024;
 }
 
+int64_t erg_machine_memory_bytes(const struct erg_root *root)
+{
+    char text[64];
+    read_value(root, "/proc/meminfo", "MemTotal", ':', text, sizeof text);
+    return memory_bytes(text);
+}
+
 void erg_machine_describe(const struct erg_root *root, struct erg_buf *out_json)
 {
     struct utsname names = {0};
-    char hostname[256] = "", cpu[256], os[256], memory[64];
+    char hostname[256] = "", cpu[256], os[256];
     uname(&names);
     gethostname(hostname, sizeof hostname - 1);
     read_value(root, "/proc/cpuinfo", "model name", ':', cpu, sizeof cpu);
     read_value(root, "/etc/os-release", "PRETTY_NAME", '=', os, sizeof os);
-    read_value(root, "/proc/meminfo", "MemTotal", ':', memory, sizeof memory);
 
     struct erg_jsonw w;
     erg_jsonw_init(&w, out_json);
@@ -71,7 +77,7 @@ void erg_machine_describe(const struct erg_root *root, struct erg_buf *out_json)
     erg_jsonw_kstr(&w, "architecture", names.machine);
     erg_jsonw_kstr(&w, "cpu", cpu[0] ? cpu : names.machine);
     erg_jsonw_kint(&w, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
-    erg_jsonw_kint(&w, "memory_bytes", memory_bytes(memory));
+    erg_jsonw_kint(&w, "memory_bytes", erg_machine_memory_bytes(root));
     erg_jsonw_key(&w, "gpus");
     erg_jsonw_arr_begin(&w);
     erg_jsonw_arr_end(&w);

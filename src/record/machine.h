@@ -8,6 +8,9 @@
 /* {"hostname","os","kernel","cpu","cpus","memory_bytes","gpus":[]} of this machine. */
 void erg_machine_describe(const struct erg_root *root, struct erg_buf *out_json);
 
+/* Memory of this machine; 0 when it does not say. */
+int64_t erg_machine_memory_bytes(const struct erg_root *root);
+
 /* A fresh run id: local date and time, then 6 random hexadecimal digits. */
 void erg_run_id(int64_t wall_ns, char out[40]);
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "record/command.h"
 #include "record/conditions.h"
+#include "record/fit.h"
 #include "record/live.h"
 #include "stream/writer.h"
 
@@ -217,11 +218,18 @@ static int conclude(struct erg_live *live, const struct ending *ending,
     close_tape(live, ending, conditions);
     int rc = erg_join_finish(live->join, err);
     int stored = erg_tape_keep(live->tape, &store_err);
+    if (!stored && live->store_err.code) {
+        store_err = live->store_err;
+        stored = store_err.code;
+        erg_err_prefix(&store_err, "the run is not stored");
+    }
     if (rc == 0)
         rc = erg_outcome_update(&live->outcome, err);
     if (rc == 0 && live->outcome.writer) {
         int written = erg_writer_finish(live->outcome.writer, stored ? NULL : &store_err);
         live->outcome.writer = NULL;
+        if (written && !stored)
+            erg_err_prefix(&store_err, "not all of the run is stored");
         stored = stored ? stored : written;
     }
     if (rc == 0)
@@ -280,15 +288,27 @@ static int run_on(struct erg_session *session, struct erg_live *live, struct erg
     return conclude(live, &ending, &conditions, out, err);
 }
 
-/* Find out that the store cannot be used before a model is loaded for it. */
-static int check_store(const char *path, struct erg_err *err)
+/*
+ * Find out that the store cannot be used before a model is loaded for it. One that others keep
+ * locked hinders no run: it only is not stored, for the reason in *out_locked.
+ */
+static int check_store(const char *path, struct erg_err *out_locked, struct erg_err *err)
 {
     struct erg_store *store = NULL;
+    struct erg_err why = {0};
     if (!path)
         return 0;
-    int rc = erg_store_open(&store, path, ERG_STORE_WRITE, NULL, err);
+    int rc = erg_store_open(&store, path, ERG_STORE_WRITE, NULL, &why);
+    if (rc == 0)
+        rc = erg_store_probe(store, &why);
     erg_store_close(store);
-    return rc;
+    if (rc == 0)
+        return 0;
+    if (rc == ERG_BUSY)
+        *out_locked = why;
+    else if (err)
+        *err = why;
+    return rc == ERG_BUSY ? 0 : rc;
 }
 
 int erg_session_run(struct erg_session *session, const struct erg_run_options *options,
@@ -296,8 +316,11 @@ int erg_session_run(struct erg_session *session, const struct erg_run_options *o
                     struct erg_err *err)
 {
     struct erg_live live;
+    struct erg_err locked = {0};
     *out = (struct erg_run_result){0};
-    int rc = check_store(options->store_path, err);
+    int rc = check_store(options->store_path, &locked, err);
+    if (rc == 0)
+        rc = erg_fit_check(options, &session->root, err);
     if (rc == 0)
         rc = start_engine(session, err);
     if (rc == 0)
@@ -305,6 +328,7 @@ int erg_session_run(struct erg_session *session, const struct erg_run_options *o
                            session->clock, &out->power_unusable, err);
     if (rc)
         return rc;
+    live.store_err = locked;
     rc = run_on(session, &live, out, err);
     erg_live_close(&live);
     if (!session->running)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/buf.h"
 #include "base/mem.h"
+#include "store/process.h"
 #include "store/store_priv.h"
 
 #include <stdlib.h>
@@ -100,6 +101,15 @@ static int prepare_runs(struct erg_store *store, const struct erg_run_filter *fi
     return 0;
 }
 
+/* Until the store is next opened for writing, the row of a dead recorder still says `running`. */
+static void correct_status(struct erg_run_row *row)
+{
+    if (strcmp(row->status, "running") != 0 || (row->recorder && erg_process_lives(row->recorder)))
+        return;
+    row->status = "interrupted";
+    row->failure = ERG_STORE_DEAD_RECORDER;
+}
+
 static int visit_run(sqlite3_stmt *stmt, erg_run_visitor visit, void *user, struct erg_err *err)
 {
     struct erg_row_cursor col = {.stmt = stmt};
@@ -123,6 +133,7 @@ static int visit_run(sqlite3_stmt *stmt, erg_run_visitor visit, void *user, stru
     const char *stripped = erg_col_text(&col);
     if (!row.id || !row.status || !row.tags_json || !stripped)
         return erg_fail(err, ERG_NOMEM, "out of memory");
+    correct_status(&row);
     ERG_AUTO_FREE char *summary =
         erg_summary_patch(stripped, row.status, row.failure, row.tags_json, row.experiment_name);
     if (!summary)

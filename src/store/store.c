@@ -174,7 +174,7 @@ static int recover(sqlite3 *db, int *out_recovered, struct erg_err *err)
     if (status == 0)
         status = erg_sql_prepare(db, &mark,
                                  "UPDATE profiling_runs SET status = 'interrupted', "
-                                 "failure = 'the recorder ended unexpectedly' WHERE id = ?",
+                                 "failure = '" ERG_STORE_DEAD_RECORDER "' WHERE id = ?",
                                  err);
     while (status == 0 && sqlite3_step(runs) == SQLITE_ROW) {
         const char *recorder = (const char *)sqlite3_column_text(runs, 1);
@@ -241,6 +241,12 @@ int erg_store_open(struct erg_store **out, const char *path, enum erg_store_mode
         *out_recovered = recovered;
     *out = store;
     return 0;
+}
+
+int erg_store_probe(struct erg_store *store, struct erg_err *err)
+{
+    int rc = sqlite3_exec(store->db, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : erg_sql_fail(err, store->db, rc, "the store cannot be written");
 }
 
 void erg_store_close(struct erg_store *store)

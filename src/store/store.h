@@ -27,11 +27,14 @@ int erg_store_default_path(char *out, size_t out_bytes, struct erg_err *err);
 /*
  * Open a store. READ of a file that does not exist is NOT_FOUND; a schema newer than this program
  * is UNSUPPORTED; not a database is CORRUPT. WRITE marks every run whose recorder is dead
- * `interrupted`; *out_recovered (may be NULL) counts them.
+ * `interrupted`; *out_recovered (may be NULL) counts them. READ shows them so.
  */
 int erg_store_open(struct erg_store **out, const char *path, enum erg_store_mode mode,
                    int *out_recovered, struct erg_err *err);
 void erg_store_close(struct erg_store *store);
+
+/* Wait until a store opened to WRITE can be written to; BUSY when somebody keeps it for 10 s. */
+int erg_store_probe(struct erg_store *store, struct erg_err *err);
 
 /* "pid start_time boot_id" of this process, for erg_run_row.recorder; free() it. */
 char *erg_store_recorder_id(void);

@@ -16,6 +16,9 @@ struct erg_store {
 
 enum { ERG_STORE_BUSY_MS = 10000 };
 
+/* Why a run is `interrupted` whose recorder is no more. */
+#define ERG_STORE_DEAD_RECORDER "the recorder ended unexpectedly"
+
 /*
  * Condition and order for the passes of run ?1, for which there is no index (schema.c). Their ids
  * rise in order of time, because one thread inserts them.

@@ -60,7 +60,7 @@ static void free_messages(struct erg_message *message)
 static void wait_for(struct erg_writer *writer, int64_t span_ns)
 {
     struct timespec deadline;
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     int64_t ns = deadline.tv_nsec + span_ns % 1000000000;
     deadline.tv_sec += (time_t)(span_ns / 1000000000 + ns / 1000000000);
     deadline.tv_nsec = (long)(ns % 1000000000);
@@ -416,7 +416,12 @@ int erg_writer_open_with(struct erg_writer **out, const char *path, const struct
     if (!writer)
         return erg_fail(err, ERG_NOMEM, "out of memory");
     pthread_mutex_init(&writer->mutex, NULL);
-    pthread_cond_init(&writer->wake, NULL);
+    /* A wall clock that is set back must not put off a commit. */
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_cond_init(&writer->done, NULL);
     writer->names = names;
     writer->names_user = user;
@@ -463,6 +468,14 @@ int erg_writer_flush(struct erg_writer *writer, struct erg_err *err)
     return status;
 }
 
+void erg_writer_throttle(struct erg_writer *writer)
+{
+    pthread_mutex_lock(&writer->mutex);
+    while (writer->queued_bytes >= ERG_WRITER_BATCH_BYTES && !writer->failed)
+        pthread_cond_wait(&writer->done, &writer->mutex);
+    pthread_mutex_unlock(&writer->mutex);
+}
+
 static void end_thread(struct erg_writer *writer)
 {
     pthread_mutex_lock(&writer->mutex);
@@ -482,7 +495,7 @@ static void mark_failed(struct erg_writer *writer)
                         NULL))
         return;
     char text[320];
-    snprintf(text, sizeof(text), "the store failed: %s", writer->error.text);
+    snprintf(text, sizeof(text), "not all of it was stored: %s", writer->error.text);
     sqlite3_busy_timeout(writer->store->db, 0);
     struct erg_binder bind = erg_bind(stmt);
     erg_bind_text(&bind, text);

@@ -43,6 +43,12 @@ void erg_writer_host(struct erg_writer *writer, const struct erg_host_row *row);
 void erg_writer_run(struct erg_writer *writer, const struct erg_run_row *row);
 
 /*
+ * Wait while more is queued than one commit takes (64 MB): for a source that can wait, as a file;
+ * a live run must not. Of one that neither waits nor is slow, the writer gives up at 256 MB.
+ */
+void erg_writer_throttle(struct erg_writer *writer);
+
+/*
  * Write everything, commit, end the thread; 0 or the first error, in which case the run is marked
  * `interrupted` if the store can still be written. Frees the writer.
  */
