@@ -101,6 +101,23 @@ static void put_number(struct erg_buf *text, const char *label, int64_t value)
         erg_buf_printf(text, "%-16s%s\n", label, erg_show_count((double)value, a));
 }
 
+/* How a block is built: what is there, and "unknown" for what the tensors do not tell. */
+static void put_structure(struct erg_buf *text, const struct erg_model_info *info)
+{
+    const struct erg_model_structure *s = &info->structure;
+    const char *attention = erg_structure_attention(info->heads, info->kv_heads);
+    const char *norm = erg_structure_norm(s), *mlp = erg_structure_mlp(s);
+    erg_buf_printf(text, "%-16s%s%s%s%s\n", "attention", *attention ? attention : "unknown",
+                   s->qkv_fused ? ", QKV fused" : "", s->qkv_bias ? ", biases" : "",
+                   s->qk_norm ? ", Q and K normalised" : "");
+    erg_buf_printf(text, "%-16s%s%s\n", "norm", *norm ? norm : "unknown",
+                   s->post_norms ? ", also behind attention and MLP" : "");
+    erg_buf_printf(text, "%-16s%s%s%s\n", "MLP", *mlp ? mlp : "unknown",
+                   s->experts ? ", experts with a router" : "",
+                   s->shared_experts ? " and shared ones" : "");
+    erg_buf_printf(text, "%-16s%s\n", "LM head", s->output ? "its own" : "the embedding again");
+}
+
 static int show_text(struct erg_cli *cli, const char *path, const struct erg_model_info *info)
 {
     struct erg_buf text = {0};
@@ -123,6 +140,7 @@ static int show_text(struct erg_cli *cli, const char *path, const struct erg_mod
     erg_format_bytes((uint64_t)info->file_bytes, bytes, sizeof bytes);
     erg_buf_printf(&text, "%-16s%s\n", "size", bytes);
     erg_buf_printf(&text, "%-16s%s\n", "chat template", info->has_chat_template ? "yes" : "no");
+    put_structure(&text, info);
     int status = erg_cli_put(cli, &text);
     erg_buf_deinit(&text);
     return status;

@@ -358,6 +358,7 @@ static int add_tensor(struct parser *parser, const struct tensor *tensor, struct
     }
     if (erg_tensor_type(tensor->type))
         parser->type_bytes[tensor->type] += bytes;
+    erg_structure_add(&parser->info.structure, tensor->name, tensor->ne);
     if (strcmp(tensor->name, "token_embd.weight") == 0 && tensor->dimensions == 2)
         parser->embedding_rows = tensor->ne[1];
     if (__builtin_add_overflow(parser->info.parameters, (int64_t)elements,
@@ -530,6 +531,24 @@ int erg_gguf_read(const char *path, struct erg_model_info *out, struct erg_err *
     return rc;
 }
 
+static void write_structure(struct erg_jsonw *w, const struct erg_model_info *info)
+{
+    const struct erg_model_structure *s = &info->structure;
+    erg_jsonw_key(w, "structure");
+    erg_jsonw_obj_begin(w);
+    erg_jsonw_kstr(w, "norm", erg_structure_norm(s));
+    erg_jsonw_kstr(w, "attention", erg_structure_attention(info->heads, info->kv_heads));
+    erg_jsonw_kbool(w, "qkv_fused", s->qkv_fused);
+    erg_jsonw_kbool(w, "qkv_bias", s->qkv_bias);
+    erg_jsonw_kbool(w, "qk_norm", s->qk_norm);
+    erg_jsonw_kbool(w, "post_norms", s->post_norms);
+    erg_jsonw_kstr(w, "mlp", erg_structure_mlp(s));
+    erg_jsonw_kbool(w, "experts", s->experts);
+    erg_jsonw_kbool(w, "shared_experts", s->shared_experts);
+    erg_jsonw_kbool(w, "tied_embeddings", !s->output);
+    erg_jsonw_obj_end(w);
+}
+
 void erg_model_write_json(struct erg_jsonw *w, const char *path, const struct erg_model_info *info)
 {
     erg_jsonw_obj_begin(w);
@@ -551,5 +570,6 @@ void erg_model_write_json(struct erg_jsonw *w, const char *path, const struct er
     erg_jsonw_kint(w, "tensor_bytes", info->tensor_bytes);
     erg_jsonw_kint(w, "file_bytes", info->file_bytes);
     erg_jsonw_kbool(w, "has_chat_template", info->has_chat_template);
+    write_structure(w, info);
     erg_jsonw_obj_end(w);
 }

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/jsonw.h"
+#include "model/structure.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,7 @@ struct erg_model_info {
     int64_t metadata_bytes; /* header, keys and table of tensors: what stands before the data */
     int64_t split_count;    /* files the model is split into; 0 or 1 = this one only */
     bool has_chat_template;
+    struct erg_model_structure structure;
 };
 
 /*
