@@ -204,6 +204,37 @@ static void test_import_into_what_is_no_store(void **state)
     fake_session_deinit(&fake);
 }
 
+/* Set back by a day each time somebody looks. */
+static int64_t falling_wall_ns(void *user)
+{
+    int64_t *wall_ns = user;
+    return *wall_ns -= INT64_C(86400000000000);
+}
+
+/* The wall clock says when a run began, once; everything measured goes by the other one. */
+static void test_wall_clock_that_jumps(void **state)
+{
+    (void)state;
+    struct fake_session fake;
+    struct erg_session *session = NULL;
+    struct erg_root root;
+    int64_t wall_ns = INT64_C(1700000000000000000);
+    struct erg_clock clock = *erg_clock_system();
+    clock.wall_ns = falling_wall_ns;
+    clock.user = &wall_ns;
+    fake_session_init(&fake, good);
+    assert_int_equal(erg_root_init(&root, NULL, NULL), 0);
+    struct erg_session_options options = {fake.engine_path, &root, &clock};
+    assert_int_equal(erg_session_open(&session, &options, NULL), 0);
+    assert_int_equal(erg_session_run(session, &fake.options, NULL, &fake.result, NULL), 0);
+    erg_session_close(session);
+    assert_string_equal(fake.result.status, "complete");
+    assert_null(fake.result.store_failure);
+    assert_non_null(strstr(fake.result.summary_json, "2023-11-1"));
+    assert_non_null(strstr(fake.result.summary_json, "\"total_duration_ms\":41"));
+    fake_session_deinit(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_flood_on_stderr),
         cmocka_unit_test(test_recording_to_what_is_no_file),
         cmocka_unit_test(test_import_into_what_is_no_store),
+        cmocka_unit_test(test_wall_clock_that_jumps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
