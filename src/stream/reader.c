@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { FIRST_BYTES = 64 << 10 };
+enum { FIRST_BYTES = 4 << 10 };
 
 /* A record that is not complete yet, and as much again fed ahead of erg_reader_next(). */
 #define MAX_PENDING_BYTES ((size_t)2 * ERG_MAX_RECORD_BYTES)
@@ -22,6 +22,7 @@ struct erg_reader {
     uint64_t skipped;
     struct erg_err failure; /* what ended the stream; code 0 = nothing yet */
     char *names[ERG_MAX_NAMES];
+    uint32_t names_end; /* no id from here on is bound */
 };
 
 int erg_reader_new(struct erg_reader **out, struct erg_err *err)
@@ -37,7 +38,7 @@ void erg_reader_free(struct erg_reader *reader)
 {
     if (!reader)
         return;
-    for (size_t id = 0; id < ERG_MAX_NAMES; id++)
+    for (uint32_t id = 0; id < reader->names_end; id++)
         free(reader->names[id]);
     free(reader->bytes);
     free(reader);
@@ -183,6 +184,8 @@ static int decode_record(struct erg_reader *reader, const struct record *record,
         reader->names[out->name] = erg_strndup(out->text.bytes, out->text.len);
         if (!reader->names[out->name])
             return erg_fail(err, ERG_NOMEM, "cannot keep a name: out of memory");
+        if (out->name >= reader->names_end)
+            reader->names_end = out->name + 1;
     }
     out->record = record->bytes;
     out->record_bytes = ERG_RECORD_HEADER_BYTES + (size_t)record->padded_bytes;
