@@ -6,6 +6,8 @@ MODEL ?= tales
 PROMPT ?= Once upon a time
 TOKENS ?= 320
 FUZZ_SECONDS ?= 20
+KILLS ?= 100
+CAMPAIGN_SECONDS ?= 600
 export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
 export MODEL PROMPT TOKENS
 
@@ -53,6 +55,13 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS=20
 	@cmake --build --preset fuzz
 	@tools/fuzz $(FUZZ_SECONDS)
 
+campaign: ## kill KILLS=100 engines and as many recorders, then fuzz, CAMPAIGN_SECONDS=600 each
+	@tools/setup test
+	@cmake --preset release -DERGON_TESTS=ON
+	@cmake --build --preset release
+	@cd tests && ERGON_KILLS=$(KILLS) ../build/tests/test_system_kill
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(CAMPAIGN_SECONDS)
+
 check-bare: ## 'make demo' and 'make test' in a bare Debian, as root (BARE=suite)
 	@tools/check-bare $(BARE)
 
@@ -65,5 +74,5 @@ clean: ## remove every build folder (not .prefix/)
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test bench install dist format sanitize sanitize-asan sanitize-tsan fuzz check-bare \
-	check-dist clean help
+.PHONY: all demo test bench install dist format sanitize sanitize-asan sanitize-tsan fuzz campaign \
+	check-bare check-dist clean help
