@@ -173,15 +173,14 @@ static void put_efficiency(struct erg_jsonw *w, const struct erg_run_facts *f)
              ratio(total_j * 1000, (double)f->model_parameters / 1e6));
 }
 
-/* Gross energy less what the idle machine would have used in the same time. */
+/* Gross energy less what the idle machine would have used in the same time, if that is a number. */
 static void put_net(struct erg_jsonw *w, const struct erg_run_facts *f)
 {
-    if (!f->has_idle || !erg_energy_known(&f->energy)) {
+    double idle_nj = f->idle_mw * (double)f->duration_ns / 1000;
+    if (f->has_idle && erg_energy_known(&f->energy) && fabs(idle_nj) < (double)(INT64_MAX / 2))
+        erg_jsonw_kmicro(w, "net_energy_mj", erg_energy_total_nj(&f->energy) - llround(idle_nj));
+    else
         erg_jsonw_knull(w, "net_energy_mj");
-        return;
-    }
-    int64_t idle_nj = llround(f->idle_mw * (double)f->duration_ns / 1000);
-    erg_jsonw_kmicro(w, "net_energy_mj", erg_energy_total_nj(&f->energy) - idle_nj);
 }
 
 static void put_power_figures(struct erg_jsonw *w, const struct erg_run_facts *f)

@@ -185,7 +185,7 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
         .first_token_ns =
             join->first_token_ns == INT64_MIN ? -1 : join->first_token_ns - join->zero_ns,
         .has_load = join->has_load,
-        .load_ns = join->load_t1_ns - join->load_t0_ns,
+        .load_ns = join->has_load ? join->load_t1_ns - join->load_t0_ns : 0,
         .channels = join->channels,
         .channel_count = join->channel_count,
         .interval_ns = join->header.interval_ns,
