@@ -96,8 +96,8 @@ void erg_run_result_deinit(struct erg_run_result *result);
 
 /*
  * Profile one run. Returns 0 when there is a run to show, whatever its status (a crashed engine is
- * a run that `failed`); an error when nothing could be started (store, power, engine, recording),
- * with nothing left behind in the store.
+ * a run that `failed`; one that could not be stored has `store_failure`); an error when nothing
+ * could be started (power, engine, recording, a store that is no store), with nothing left behind.
  */
 int erg_session_run(struct erg_session *session, const struct erg_run_options *options,
                     const struct erg_run_observer *observer, struct erg_run_result *out,

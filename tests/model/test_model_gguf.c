@@ -237,10 +237,8 @@ static void test_bundled_model(void **state)
     (void)state;
     struct erg_model_info info;
     struct erg_err err = {0};
-    if (erg_gguf_read("../models/tales-q8_0.gguf", &info, &err)) {
-        print_message("skipped: %s\n", err.text);
-        skip();
-    }
+    if (erg_gguf_read("../models/tales-q8_0.gguf", &info, &err))
+        fail_msg("%s", err.text);
     assert_string_equal(info.architecture, "llama");
     assert_string_equal(info.name, "Tales 2.5M");
     assert_string_equal(info.quantization, "Q8_0");
