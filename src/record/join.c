@@ -54,9 +54,8 @@ void erg_join_free(struct erg_join *join)
     erg_rollup_free(join->rollup);
     erg_buf_deinit(&join->response);
     void *blocks[] = {join->names,       join->channels,   join->sample_states,
-                      join->engine_json, join->model_json, join->engine_settings_json,
-                      join->end_reason,  join->status,     join->failure,
-                      join->ggml_variant};
+                      join->engine_json, join->model_json, join->end_reason,
+                      join->status,      join->failure,    join->ggml_variant};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         free(blocks[i]);
     free(join);
@@ -72,7 +71,8 @@ static int no_memory(struct erg_err *err)
     return erg_fail(err, ERG_NOMEM, "no memory for the events of a run");
 }
 
-int64_t erg_join_on_grid(const struct erg_join *join, int64_t t_ns)
+/* `t_ns` moved back onto the 100 ns grid that starts at t = 0. */
+static int64_t on_grid(const struct erg_join *join, int64_t t_ns)
 {
     int64_t offset = (t_ns - join->zero_ns) % ERG_TICK_NS;
     return t_ns - (offset < 0 ? offset + ERG_TICK_NS : offset);
@@ -99,7 +99,7 @@ static void ensure_zero(struct erg_join *join, int64_t t_ns)
 /* Put [t0, t1] onto the grid and behind everything that came before. */
 static void clip(struct erg_join *join, int64_t *t0_ns, int64_t *t1_ns)
 {
-    int64_t t0 = erg_join_on_grid(join, *t0_ns), t1 = erg_join_on_grid(join, *t1_ns);
+    int64_t t0 = on_grid(join, *t0_ns), t1 = on_grid(join, *t1_ns);
     int64_t from = t0 > join->cursor_ns ? t0 : join->cursor_ns;
     int64_t to = t1 > from ? t1 : from;
     if (from != t0 || to != t1)
@@ -246,10 +246,10 @@ static int on_run_begin(struct erg_join *join, const struct erg_event *event, st
     join->begun = true;
     join->engine_json = header.engine_json;
     join->model_json = header.model_json;
-    join->engine_settings_json = header.settings_json;
     join->ggml_variant = header.ggml_variant;
     if (header.settings_json)
         rc = erg_header_merge(&join->header.settings_json, header.settings_json, err);
+    free(header.settings_json);
     join->model_parameters = header.parameters;
     join->has_load = header.has_load && header.load_t1_ns >= header.load_t0_ns &&
                      header.load_t0_ns >= 0 && header.load_t1_ns <= event->t_ns;

@@ -48,9 +48,6 @@ void erg_join_flush_sections(struct erg_join *join);
 /* Start of the first section, the run's t = 0; false when it has not begun. */
 bool erg_join_zero_ns(const struct erg_join *join, int64_t *out_ns);
 
-/* `t_ns` moved back onto the 100 ns grid that starts at t = 0. */
-int64_t erg_join_on_grid(const struct erg_join *join, int64_t t_ns);
-
 /* How the engine ended the run: an enum erg_end_status, or -1 when it has not. */
 int erg_join_end_status(const struct erg_join *join);
 

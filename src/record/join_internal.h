@@ -65,7 +65,7 @@ struct erg_join {
 
     /* engine's description (RUN_BEGIN) */
     bool begun;
-    char *engine_json, *model_json, *engine_settings_json, *ggml_variant;
+    char *engine_json, *model_json, *ggml_variant;
     int64_t model_parameters;
     bool has_load;
     int64_t load_t0_ns, load_t1_ns;
