@@ -5,6 +5,7 @@
  */
 #include "ergon/probe.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -87,7 +88,7 @@ static double time_span(ergon_probe *probe, const uint32_t *names,
 static unsigned long measure(ergon_probe *probe, const uint32_t *names, int batches)
 {
     static double bare[MAX_BATCHES], valued[MAX_BATCHES], pass[MAX_BATCHES];
-    const struct ergon_span_values v = {1, 2, 3, 4, 5, 0.5f};
+    const struct ergon_span_values v = {1, 2, 3, 4, 5, 0.5f, NAN};
     unsigned long in_passes = 0;
     for (int i = 0; i < batches; i++) {
         bare[i] = time_span(probe, names, NULL);

@@ -21,8 +21,8 @@ extern "C" {
  * program can keep its calls when it is not being profiled.
  *
  * Order of calls in a run: run_begin; sections of pre_inference; for each forward evaluation
- * pass_begin, span …, pass_end, then token for each token it evaluated, flush; sections of
- * post_inference; run_end. The format behind is docs/event-stream.md.
+ * pass_begin, span …, pass_end, then attention and routing of its spans, token for each token it
+ * evaluated, flush; sections of post_inference; run_end. The format behind is docs/event-stream.md.
  */
 typedef struct ergon_probe ergon_probe;
 
@@ -43,8 +43,10 @@ enum ergon_pass_flag {
     ERGON_PASS_OBSERVED = 2, /* cut at nodes by the evaluation callback */
     ERGON_PASS_GUESSED = 4,  /* some node was classified by the fallback */
     ERGON_PASS_MISMATCH = 8, /* stamps and node list disagree: spans are phase-level only */
-    ERGON_PASS_BARE = 16,    /* nothing but its duration was taken (overhead estimate) */
-    ERGON_PASS_REUSED = 32   /* the graph of the pass before was reused */
+    ERGON_PASS_BARE = 16,    /* no statistics were taken, for comparison (overhead estimate) */
+    ERGON_PASS_REUSED = 32,  /* the graph of the pass before was reused */
+    ERGON_PASS_DEEP = 64,    /* statistics of every operation were taken, not only components' */
+    ERGON_PASS_ROWS_SAMPLED = 128 /* statistics are of some of its positions, evenly spaced */
 };
 
 struct ergon_probe_options {
@@ -53,8 +55,8 @@ struct ergon_probe_options {
 };
 
 /*
- * What is known of a span besides its time; NaN or 0 where it is not. Statistics are known when one
- * of the four is neither. What no span of a pass knows is not written.
+ * What is known of a span besides its time; NaN or 0 where it is not (`extra`: NaN). Statistics are
+ * known when one of the four is neither. What no span of a pass knows is not written.
  */
 struct ergon_span_values {
     float flops;
@@ -63,6 +65,7 @@ struct ergon_span_values {
     float std;      /* standard deviation of x */
     float max;      /* maximum of |x| */
     float sparsity; /* share of |x| below the threshold */
+    float extra;    /* of an activation its kill ratio, of a norm var(input) / var(output) */
 };
 
 /*
@@ -110,13 +113,30 @@ void ergon_probe_pass_begin(ergon_probe *probe, int64_t t0_ns, enum ergon_phase 
  * The next span of the pass: it starts where the one before ended. `layer` -1 is outside the
  * layers; `operation` 0 means all operations of the component together. `values` may be NULL. A
  * component that was never interned becomes "unattributed", so that the spans behind keep their
- * place.
+ * place. Returns the span's index in the pass, or UINT32_MAX when it was not taken.
  */
-void ergon_probe_span(ergon_probe *probe, int layer, uint32_t component, uint32_t operation,
-                      uint64_t duration_ns, const struct ergon_span_values *values);
+uint32_t ergon_probe_span(ergon_probe *probe, int layer, uint32_t component, uint32_t operation,
+                          uint64_t duration_ns, const struct ergon_span_values *values);
 
 /* End the pass; `flags` are bits of enum ergon_pass_flag. Spans are cut where they exceed t1. */
 void ergon_probe_pass_end(ergon_probe *probe, int64_t t1_ns, uint32_t flags);
+
+/*
+ * Attention statistics of a softmax span of the pass that has just ended, one of each per head:
+ * mean entropy of its rows in nats, largest weight, share of weights below the threshold. NaN where
+ * not known.
+ */
+void ergon_probe_attention(ergon_probe *probe, uint32_t span, uint32_t heads, const float *entropy,
+                           const float *max_weight, const float *sparsity);
+
+/*
+ * Routing of a router's top-k span of the pass that has just ended: of each of `tokens` positions
+ * the `used` experts chosen out of `experts`, best first, and their weights, [tokens][used];
+ * `entropy` of the router's distribution (nats, mean over positions; NaN = not known).
+ */
+void ergon_probe_routing(ergon_probe *probe, uint32_t span, uint32_t tokens, uint32_t used,
+                         uint32_t experts, float entropy, const uint16_t *expert,
+                         const float *weight);
 
 /* A token that the last pass evaluated; `bytes` need not be whole characters. */
 void ergon_probe_token(ergon_probe *probe, enum ergon_phase phase, uint32_t position, int32_t id,

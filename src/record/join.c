@@ -542,6 +542,9 @@ static int dispatch(struct erg_join *join, const struct erg_event *event, struct
         return 0;
     case ERG_REC_RECORDING_END:
         return on_recording_end(join, event, err);
+    case ERG_REC_ATTENTION:
+    case ERG_REC_ROUTING:
+        return 0;
     }
     return 0;
 }

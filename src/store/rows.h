@@ -31,7 +31,23 @@ enum erg_value_column {
     ERG_VALUE_STD,
     ERG_VALUE_MAX,
     ERG_VALUE_SPARSITY,
+    ERG_VALUE_EXTRA, /* kill ratio of an activation, variance ratio of a norm */
     ERG_VALUE_COLUMNS,
+};
+
+/* Per head: entropy, largest weight, sparsity, `heads` of each (format.h); in stored precision. */
+struct erg_attention_row {
+    uint32_t span; /* index of the softmax span */
+    uint32_t heads;
+    const float *entropy, *max_weight, *sparsity;
+};
+
+struct erg_routing_row {
+    uint32_t span;                  /* index of the top-k span */
+    uint32_t tokens, used, experts; /* format.h */
+    float entropy;
+    const uint16_t *expert; /* [tokens][used] */
+    const float *weight;    /* [tokens][used], in stored precision */
 };
 
 struct erg_pass_row {
@@ -46,6 +62,9 @@ struct erg_pass_row {
     uint32_t n_spans;
     const struct erg_span *spans; /* in order of execution; sum of ticks × 100 ≤ t1 − t0 */
     const float *values[ERG_VALUE_COLUMNS];
+    uint32_t n_attention, n_routing; /* in order of their spans */
+    const struct erg_attention_row *attention;
+    const struct erg_routing_row *routing;
 };
 
 /* Every token belongs to the pass that evaluated it; the tokens of a pass share it equally. */

@@ -115,6 +115,7 @@ static const struct company companies[ERG_VALUE_COLUMNS] = {
     [ERG_VALUE_STD] = {ERG_VALUE_MEAN, 1, 0x8000},
     [ERG_VALUE_MAX] = {ERG_VALUE_STD, 1, 0x8000},
     [ERG_VALUE_SPARSITY] = {ERG_VALUE_MEAN, -1, 0},
+    [ERG_VALUE_EXTRA] = {-1, 0, 0},
 };
 
 /* What is to be taken off the code of column `c` at span `i`. */

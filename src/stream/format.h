@@ -68,6 +68,12 @@ enum erg_record_type {
     ERG_REC_RUN_END = 10,
     /* u64 count: records the producer could not deliver since the last such record */
     ERG_REC_DROPPED = 11,
+    /* struct erg_attention_head, then f32 × heads each, padded to 8: entropy, max_weight, sparsity.
+     * Follows its pass, at most one for each of its spans. */
+    ERG_REC_ATTENTION = 12,
+    /* struct erg_routing_head, then, padded to 8 each, u16 expert [tokens][used] and f32 weight
+     * [tokens][used]. Follows its pass, at most one for each of its spans. */
+    ERG_REC_ROUTING = 13,
 
     /* From here on by the recorder only: i64 t, i64 wall_ns (the same instant since 1970), text:
      * JSON, what no other record says of the run (id, settings, machine, power specification …) */
@@ -111,8 +117,10 @@ enum erg_pass_flag {
     ERG_PASS_OBSERVED = 1 << 1, /* cut at nodes by the evaluation callback */
     ERG_PASS_GUESSED = 1 << 2,  /* some node was classified by the fallback */
     ERG_PASS_MISMATCH = 1 << 3, /* stamps and node list disagree: spans are phase-level only */
-    ERG_PASS_BARE = 1 << 4,     /* nothing but its duration was taken (overhead estimate) */
+    ERG_PASS_BARE = 1 << 4,     /* no statistics were taken, for comparison: "not profiled" */
     ERG_PASS_REUSED = 1 << 5,   /* the graph of the pass before was reused */
+    ERG_PASS_DEEP = 1 << 6,     /* statistics of every operation were taken, not only components' */
+    ERG_PASS_ROWS_SAMPLED = 1 << 7, /* statistics are of some of its positions, evenly spaced */
 };
 
 /* Columns of a pass, in bit order, each n_spans long and zero-padded to 8 bytes. */
@@ -127,13 +135,33 @@ enum erg_column {
     ERG_COL_STD = 1 << 7,       /* f32 standard deviation of x */
     ERG_COL_MAX = 1 << 8,       /* f32 maximum of |x| */
     ERG_COL_SPARSITY = 1 << 9,  /* f32 share of |x| below the threshold */
-    ERG_COL_KNOWN = (1 << 10) - 1,
+    /* f32, NaN where there is none: of an activation its kill ratio (share of negative inputs to
+     * the gate's activation function), of a norm var(input) / var(output), mean over positions */
+    ERG_COL_EXTRA = 1 << 10,
+    ERG_COL_KNOWN = (1 << 11) - 1,
 };
 
 struct erg_token_head {
     uint32_t position; /* in the context */
     int32_t id;        /* vocabulary id */
     uint32_t phase;    /* PREFILL: a prompt token, DECODE: a generated one */
+    uint32_t zero;
+};
+
+/* Of a softmax span: per head the mean entropy of its rows (nats), the largest weight, the share of
+ * weights below the threshold; masked and padded cells excluded. NaN where not known. */
+struct erg_attention_head {
+    uint32_t span;  /* index in the pass before */
+    uint32_t heads; /* 1 … ERG_MAX_HEADS */
+};
+
+/* Of a router's top-k span: the experts chosen for each position looked at, and their weights. */
+struct erg_routing_head {
+    uint32_t span;    /* index in the pass before */
+    uint32_t tokens;  /* positions, ≥ 1; all of the pass, or some evenly spaced */
+    uint32_t used;    /* experts per position, 1 … experts */
+    uint32_t experts; /* to choose from, at most ERG_MAX_EXPERTS */
+    float entropy;    /* of the router's distribution, nats, mean over positions; NaN = not known */
     uint32_t zero;
 };
 

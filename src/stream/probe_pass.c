@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* Bytes of one item of each column, in bit order. */
-static const uint8_t item_bytes[] = {2, 2, 2, 8, 4, 4, 4, 4, 4, 4};
+static const uint8_t item_bytes[] = {2, 2, 2, 8, 4, 4, 4, 4, 4, 4, 4};
 
 enum { FIRST_VALUE_BIT = 4, FIRST_STATISTIC = 2 };
 
@@ -50,23 +50,24 @@ static void store_values(float *to, const struct ergon_span_values *values)
     to[3] = values->std;
     to[4] = values->max;
     to[5] = values->sparsity;
+    to[6] = values->extra;
 }
 
 static void store_no_values(float *to)
 {
     to[0] = to[1] = 0;
-    to[2] = to[3] = to[4] = to[5] = NAN;
+    to[2] = to[3] = to[4] = to[5] = to[6] = NAN;
 }
 
-void ergon_probe_span(ergon_probe *probe, int layer, uint32_t component, uint32_t operation,
-                      uint64_t duration_ns, const struct ergon_span_values *values)
+uint32_t ergon_probe_span(ergon_probe *probe, int layer, uint32_t component, uint32_t operation,
+                          uint64_t duration_ns, const struct ergon_span_values *values)
 {
     if (!probe || !probe->in_pass)
-        return;
+        return UINT32_MAX;
     uint32_t i = probe->pass.n_spans;
     if (i == probe->max_spans) {
         probe->overfull = true;
-        return;
+        return UINT32_MAX;
     }
     bool bound = component && component <= probe->names;
     if (operation > probe->names)
@@ -84,6 +85,7 @@ void ergon_probe_span(ergon_probe *probe, int layer, uint32_t component, uint32_
         store_no_values(probe->values[i]);
     }
     probe->pass.n_spans = i + 1;
+    return i;
 }
 
 static bool is_known(float value)

@@ -7,7 +7,7 @@
 #include "stream/format.h"
 #include "stream/probe_out.h"
 
-enum { ERG_PROBE_VALUES = 6 }; /* fields of ergon_span_values, in column order from FLOPS on */
+enum { ERG_PROBE_VALUES = 7 }; /* fields of ergon_span_values, in column order from FLOPS on */
 
 /* Everything is allocated by ergon_probe_open(); arrays of spans hold `max_spans`. */
 struct ergon_probe {

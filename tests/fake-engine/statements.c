@@ -157,7 +157,7 @@ static void put_spans(struct fake_engine *engine, const struct pass_options *o)
         "kv_append",       "attention", "o_proj",     "attn_residual", "post_attention_layernorm",
         "gate_proj",       "up_proj",   "activation", "down_proj",     "mlp_residual"};
     static const char *const outside[] = {"embedding", "final_norm", "lm_head", "sampling"};
-    const struct ergon_span_values stats = {1000, 2000, 0.5f, 1, 4, 0.125f};
+    const struct ergon_span_values stats = {1000, 2000, 0.5f, 1, 4, 0.125f, NAN};
     enum { IN_LAYER = sizeof in_layer / sizeof in_layer[0] };
     int64_t busy_ns = o->duration_ns > o->gap_ns ? o->duration_ns - o->gap_ns : 0;
     uint64_t each_ns = (uint64_t)(busy_ns / (o->layers * IN_LAYER + 4));

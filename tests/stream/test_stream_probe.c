@@ -113,7 +113,7 @@ static void expect_head(struct random_run *run, int type, int64_t t_ns, uint32_t
 
 static void random_span(struct random_run *run, bool with_values, uint64_t *left_ns)
 {
-    struct ergon_span_values v = {0, 0, NAN, NAN, NAN, NAN};
+    struct ergon_span_values v = {0, 0, NAN, NAN, NAN, NAN, NAN};
     int layer = (int)below(run, ERG_MAX_LAYERS + 1) - 1;
     uint32_t component = below(run, 20), operation = below(run, 21);
     uint64_t duration_ns = sample_random(&run->seed) % (*left_ns / 8 + 1);
@@ -244,7 +244,7 @@ static void test_round_trip(void **state)
 /* Every call once, none of which makes sense beyond what the probe must survive. */
 static void call_everything(ergon_probe *probe)
 {
-    struct ergon_span_values values = {1, 2, 3, 4, 5, 0.5f};
+    struct ergon_span_values values = {1, 2, 3, 4, 5, 0.5f, NAN};
     uint32_t name = ergon_probe_name(probe, "tokenization");
     ergon_probe_run_begin(probe, 1, "{}");
     ergon_probe_section_begin(probe, 1, ERGON_PRE_INFERENCE, name);

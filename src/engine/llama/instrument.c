@@ -29,6 +29,7 @@ struct erg_instrument {
     size_t stamp_capacity;
     size_t stamp_count;
     bool stamps_lost;
+    enum erg_depth depth; /* of this pass */
     int64_t t0_ns;
     int64_t asked_ns;   /* the last ask before the first node ran */
     size_t asks;        /* of this pass, no-ops included */
@@ -128,7 +129,7 @@ static int64_t read_node(struct erg_instrument *in, size_t i)
  */
 static bool reads_here(const struct erg_instrument *in, size_t i)
 {
-    if (!in->options.statistics || i == SIZE_MAX) {
+    if (in->depth < ERG_DEPTH_STANDARD || i == SIZE_MAX) {
         return false;
     }
     const struct erg_graph *graph = &in->graph;
@@ -155,6 +156,9 @@ static void trace_cut(struct erg_instrument *in)
 static bool trace_eval(struct ggml_tensor *node, bool ask, void *user)
 {
     struct erg_instrument *in = user;
+    if (in->depth == ERG_DEPTH_BARE) {
+        return false;
+    }
     if (!ask) {
         trace_cut(in);
         return true;
@@ -195,8 +199,11 @@ static int64_t read_pending(struct erg_instrument *in, int64_t now_ns)
 static bool trace_stamp(void *user)
 {
     struct erg_instrument *in = user;
+    if (in->depth == ERG_DEPTH_BARE) {
+        return false;
+    }
     int64_t now = ergon_probe_now_ns();
-    int64_t resumed = in->options.statistics ? read_pending(in, now) : now;
+    int64_t resumed = in->depth >= ERG_DEPTH_STANDARD ? read_pending(in, now) : now;
     take_stamp(in, now, resumed, 0);
     return tick(in, resumed, in->stamp_count);
 }
@@ -236,7 +243,7 @@ static bool cuts_known(const struct erg_instrument *in, size_t i)
         /* gate, up and GLU, and rope with the cache write, are one kernel on GPUs */
         return wanted && !is_gate_or_up(node->component) && node->component != ERG_COMPONENT_rope;
     }
-    return in->options.operations || in->collect.dump ? !node->norm_fused : wanted;
+    return in->options.depth == ERG_DEPTH_DEEP || in->collect.dump ? !node->norm_fused : wanted;
 }
 
 /* The graph was computed up to the node asked for last, and the back end has finished. */
@@ -252,6 +259,9 @@ static void observe_cut(struct erg_instrument *in, const struct ggml_tensor *nod
 static bool observe_eval(struct ggml_tensor *node, bool ask, void *user)
 {
     struct erg_instrument *in = user;
+    if (in->depth == ERG_DEPTH_BARE) {
+        return false;
+    }
     if (!ask) {
         observe_cut(in, node);
         return true; /* false would leave stale logits behind, not stop the pass */
@@ -262,7 +272,7 @@ static bool observe_eval(struct ggml_tensor *node, bool ask, void *user)
         bool known = i < in->known;
         cut = known ? cuts_known(in, i) : cuts_unknown(in, node);
         in->reads_cut =
-            cut && in->options.statistics &&
+            cut && in->depth >= ERG_DEPTH_STANDARD &&
             (known ? in->graph.nodes[i].read != ERG_READ_NEVER : erg_collect_may_want(node));
     }
     note_ask(in);
@@ -293,7 +303,7 @@ int erg_instrument_new(ergon_probe *probe, const struct erg_instrument_options *
     if (options->dump_path) {
         in->dump = fopen(options->dump_path, "we");
     }
-    erg_graph_init(&in->graph, probe, options->statistics);
+    erg_graph_init(&in->graph, probe, options->depth >= ERG_DEPTH_STANDARD);
     in->graph_prepare = ergon_probe_name(probe, "graph_prepare");
     in->output = ergon_probe_name(probe, "output");
     in->sampling = ergon_probe_name(probe, "sampling");
@@ -342,9 +352,12 @@ ggml_abort_callback erg_instrument_abort(const struct erg_instrument *in)
     }
 }
 
-void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns)
+void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns, enum erg_depth depth)
 {
-    erg_graph_begin(&in->graph);
+    in->depth = in->options.kind == ERG_INSTRUMENT_NONE ? ERG_DEPTH_BARE : depth;
+    if (in->depth > ERG_DEPTH_BARE) {
+        erg_graph_begin(&in->graph);
+    }
     erg_collect_begin(&in->collect);
     in->known = in->executed = in->pending = 0;
     in->reads_cut = false;
@@ -375,7 +388,8 @@ struct run {
 
 static bool has_values(const struct run *run)
 {
-    return run->has_moments || (run->in->options.operations && (run->flops > 0 || run->bytes > 0));
+    return run->has_moments ||
+           (run->in->options.depth == ERG_DEPTH_DEEP && (run->flops > 0 || run->bytes > 0));
 }
 
 static void emit(struct run *run)
@@ -388,7 +402,8 @@ static void emit(struct run *run)
                                        .mean = NAN,
                                        .std = NAN,
                                        .max = NAN,
-                                       .sparsity = NAN};
+                                       .sparsity = NAN,
+                                       .extra = NAN};
     if (run->has_moments) {
         struct erg_stats stats;
         erg_stats_finish(&run->moments, &stats);
@@ -471,7 +486,7 @@ static void stretch_nodes(struct run *run, size_t from, size_t to, const struct 
     struct erg_instrument *in = run->in;
     const struct erg_graph_node *last = &in->graph.nodes[to - 1];
     uint32_t component = last->component_id;
-    uint32_t operation = in->options.operations ? last->operation_id : 0;
+    uint32_t operation = in->options.depth == ERG_DEPTH_DEEP ? last->operation_id : 0;
     if (to - from > 1 && in->graph.nodes[to - 2].norm_fused && operation != 0) {
         operation = in->graph.fused_norm_id;
     }
@@ -481,7 +496,7 @@ static void stretch_nodes(struct run *run, size_t from, size_t to, const struct 
     }
     stretch_less(run, last->layer, component, operation, stamp->t_ns, stamp->profiler_ns);
     add_statistics(run, from, to, component);
-    for (size_t i = from; in->options.operations && i < to; i++) {
+    for (size_t i = from; in->options.depth == ERG_DEPTH_DEEP && i < to; i++) {
         /* fused, the norm's result never exists in memory */
         add_cost(run, &in->graph.nodes[i], i + 1 < to && in->graph.nodes[i].norm_fused);
     }
@@ -566,11 +581,13 @@ static uint32_t emit_nodes(struct run *run)
 
 void erg_instrument_end(struct erg_instrument *in, const struct erg_pass_times *times)
 {
-    uint32_t flags = times->reused ? ERGON_PASS_REUSED : 0;
+    uint32_t flags = (times->reused ? ERGON_PASS_REUSED : 0) | (times->bare ? ERGON_PASS_BARE : 0);
     struct run run = {.in = in, .times = times, .t_ns = times->t0_ns};
-    erg_graph_classify(&in->graph, in->dump);
+    if (in->depth > ERG_DEPTH_BARE) {
+        erg_graph_classify(&in->graph, in->dump);
+    }
     ergon_probe_pass_begin(in->probe, times->t0_ns, times->phase, times->n_tokens, times->position);
-    if (in->options.kind == ERG_INSTRUMENT_NONE) {
+    if (in->depth == ERG_DEPTH_BARE) {
         flags |= ERGON_PASS_BARE;
         stretch(&run, -1, in->unattributed, 0, times->returned_ns);
     } else {

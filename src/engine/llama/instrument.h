@@ -24,12 +24,22 @@
  */
 enum erg_instrument_kind { ERG_INSTRUMENT_TRACE, ERG_INSTRUMENT_OBSERVE, ERG_INSTRUMENT_NONE };
 
+/* How much is taken of a pass; each takes all that those before it take. */
+enum erg_depth {
+    ERG_DEPTH_BARE,     /* its duration: the callbacks do nothing */
+    ERG_DEPTH_TRACED,   /* the time of its nodes */
+    ERG_DEPTH_STANDARD, /* statistics of the components' results */
+    ERG_DEPTH_DEEP,     /* and of every operation, attention and routing; spans are operations */
+};
+
 struct erg_instrument_options {
     enum erg_instrument_kind kind;
-    bool operations;  /* one span per operation, with FLOPs and bytes, not per component */
-    bool keep_fusion; /* observe: never cut inside a pattern that GPU back ends fuse */
-    bool statistics;  /* of the components' tensors, |x| below the threshold being sparse */
-    double sparsity_threshold;
+    enum erg_depth depth;      /* the most that any pass of the run is taken at */
+    bool keep_fusion;          /* observe: never cut inside a pattern that GPU back ends fuse */
+    double sparsity_threshold; /* of |x| that counts as zero */
+    double attention_sparsity_threshold; /* of an attention weight that counts as none */
+    const bool *layers; /* borrowed: [layer_count], of which statistics are taken; NULL = all */
+    int layer_count;
     const char *dump_path;    /* write the nodes of each new graph there, for tests; NULL = don't */
     const char *dump_tensors; /* observe: cut at every node and write its tensor there; or NULL */
     /* Called at most ten times a second during a pass; true stops it. */
@@ -45,6 +55,7 @@ struct erg_pass_times {
     enum ergon_phase phase;
     uint32_t n_tokens, position;
     bool reused; /* libllama reused the graph of the pass before */
+    bool bare;   /* taken without statistics only to compare with: marked */
 };
 
 struct erg_instrument;
@@ -59,8 +70,8 @@ typedef bool (*erg_eval_callback)(struct ggml_tensor *node, bool ask, void *user
 erg_eval_callback erg_instrument_eval(const struct erg_instrument *instrument);
 ggml_abort_callback erg_instrument_abort(const struct erg_instrument *instrument);
 
-/* Call right before llama_decode(). */
-void erg_instrument_begin(struct erg_instrument *instrument, int64_t t0_ns);
+/* Call right before llama_decode(). `depth` is at most that of the options. */
+void erg_instrument_begin(struct erg_instrument *instrument, int64_t t0_ns, enum erg_depth depth);
 
 /* Report the pass to the probe. Call after its t1: it may classify a new graph. */
 void erg_instrument_end(struct erg_instrument *instrument, const struct erg_pass_times *times);

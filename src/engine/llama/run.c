@@ -85,7 +85,7 @@ static int evaluate(struct erg_run *run, llama_token *out_next, struct erg_err *
                                    .n_tokens = (uint32_t)run->batch.n_tokens,
                                    .position = (uint32_t)run->position};
     times.t0_ns = ergon_probe_now_ns();
-    erg_instrument_begin(run->instrument, times.t0_ns);
+    erg_instrument_begin(run->instrument, times.t0_ns, run->depth);
     int rc = llama_decode(run->ctx, run->batch);
     if (rc != DECODED || run->cancelled) {
         return explain(run, rc, err);

@@ -73,6 +73,9 @@ static int choose_instrument(struct erg_run *run, struct erg_err *err)
         strcmp(run->command->mode, "deep") != 0) {
         return erg_fail(err, ERG_INVALID, "'%s' is not a mode", run->command->mode);
     }
+    run->depth = minimal                                   ? ERG_DEPTH_TRACED
+                 : strcmp(run->command->mode, "deep") == 0 ? ERG_DEPTH_DEEP
+                                                           : ERG_DEPTH_STANDARD;
     if (strcmp(name, "auto") == 0) {
         run->kind = run->model->on_cpu ? ERG_INSTRUMENT_TRACE
                     : minimal          ? ERG_INSTRUMENT_NONE
@@ -101,7 +104,7 @@ static bool on_tick(void *user, int64_t now_ns, int layer, uint32_t node, uint32
 
 static bool takes_statistics(const struct erg_run *run)
 {
-    return strcmp(run->command->mode, "minimal") != 0 && run->kind != ERG_INSTRUMENT_NONE;
+    return run->depth >= ERG_DEPTH_STANDARD && run->kind != ERG_INSTRUMENT_NONE;
 }
 
 static int make_instrument(struct erg_run *run, struct erg_err *err)
@@ -111,9 +114,8 @@ static int make_instrument(struct erg_run *run, struct erg_err *err)
     }
     struct erg_instrument_options options = {
         .kind = run->kind,
-        .operations = strcmp(run->command->mode, "deep") == 0,
+        .depth = run->depth,
         .keep_fusion = !run->model->on_cpu,
-        .statistics = takes_statistics(run),
         .sparsity_threshold = run->command->sparsity_threshold,
         .dump_path = run->command->dump_nodes,
         .dump_tensors = run->command->dump_tensors,

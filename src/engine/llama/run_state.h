@@ -21,7 +21,8 @@ struct erg_run {
     bool has_batch;
     struct erg_instrument *instrument;
     enum erg_instrument_kind kind;
-    FILE *logits; /* dump_logits */
+    enum erg_depth depth; /* of the mode */
+    FILE *logits;         /* dump_logits */
 
     llama_token *prompt;
     int prompt_count;
