@@ -16,18 +16,37 @@ static uint64_t sum_bytes(const void *bytes, size_t len)
 
 static uint64_t sum_pass(const struct erg_reader *reader, const struct erg_pass_view *pass)
 {
-    const float *columns[] = {pass->flops, pass->bytes, pass->mean,
-                              pass->std,   pass->max,   pass->sparsity};
+    const float *columns[] = {pass->flops, pass->bytes,    pass->mean, pass->std,
+                              pass->max,   pass->sparsity, pass->extra};
     uint64_t sum = 0, duration_ns = 0;
     for (uint32_t i = 0; i < pass->head.n_spans; i++) {
         duration_ns += pass->duration_ns[i];
         sum += (uint64_t)pass->layer[i] + strlen(erg_reader_name(reader, pass->component[i]));
         sum += strlen(erg_reader_name(reader, pass->operation ? pass->operation[i] : 0));
-        for (int k = 0; k < 6; k++)
+        for (int k = 0; k < 7; k++)
             sum += columns[k] && columns[k][i] > 0;
     }
     if (duration_ns > (uint64_t)pass->head.t1_ns - (uint64_t)pass->head.t0_ns)
         abort();
+    return sum;
+}
+
+static uint64_t sum_attention(const struct erg_attention_view *view)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < view->head.heads; i++)
+        sum += (view->entropy[i] > 0) + (view->max_weight[i] > 0) + (view->sparsity[i] > 0);
+    return sum;
+}
+
+static uint64_t sum_routing(const struct erg_routing_view *view)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < view->head.tokens * view->head.used; i++) {
+        if (view->expert[i] >= view->head.experts)
+            abort();
+        sum += view->expert[i] + (view->weight[i] > 0);
+    }
     return sum;
 }
 
@@ -38,6 +57,7 @@ static uint64_t walk(const struct erg_reader *reader, const struct erg_event *ev
     sum += sum_bytes(event->text.bytes, event->text.len);
     if (event->type == ERG_REC_PASS)
         sum += sum_pass(reader, &event->pass);
+    sum += sum_attention(&event->attention) + sum_routing(&event->routing);
     for (uint32_t i = 0; i < event->reading.count; i++)
         sum += (uint64_t)event->reading.values[i].value + event->reading.values[i].channel;
     if (event->name)

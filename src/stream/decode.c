@@ -4,6 +4,8 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 
+#include <math.h>
+
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static uint32_t get_u32(const struct erg_payload *in, uint32_t at)
@@ -90,7 +92,7 @@ static const char *check_pass_head(const struct erg_pass_head *head)
 
 /*
  * Point the view at the columns. All sizes stay far below 2^32: at most 65536 spans of 8 bytes in
- * each of ten columns. Bytes behind the known columns belong to unknown ones.
+ * each of eleven columns. Bytes behind the known columns belong to unknown ones.
  */
 static const char *place_columns(const struct erg_payload *in, struct erg_pass_view *pass)
 {
@@ -103,6 +105,7 @@ static const char *place_columns(const struct erg_payload *in, struct erg_pass_v
         {(const void **)&pass->flops, 4},     {(const void **)&pass->bytes, 4},
         {(const void **)&pass->mean, 4},      {(const void **)&pass->std, 4},
         {(const void **)&pass->max, 4},       {(const void **)&pass->sparsity, 4},
+        {(const void **)&pass->extra, 4},
     };
     uint32_t n = pass->head.n_spans, at = sizeof pass->head;
     for (uint32_t bit = 0; bit < COUNT(columns) && n; bit++) {
@@ -149,6 +152,100 @@ static const char *decode_pass(const struct erg_payload *in, struct erg_event *o
     if (!broken)
         broken = place_columns(in, pass);
     return broken ? broken : check_spans(in, pass);
+}
+
+/* The rule that a record about a span breaks; `done` has a bit for each span. */
+static const char *check_described(const struct erg_payload *in, uint32_t span,
+                                   const uint64_t *done)
+{
+    if (span >= in->described->n_spans)
+        return "not a span of the pass before";
+    return done[span / 64] >> span % 64 & 1 ? "the span has one already" : NULL;
+}
+
+/* Take `n` items from `*at` on, padding included; *out is left alone when they are not there. */
+static const char *take_array(const struct erg_payload *in, uint32_t *at, uint64_t n,
+                              uint32_t item_bytes, const void **out)
+{
+    if (n > (in->len - *at) / item_bytes)
+        return "arrays exceed the record";
+    uint32_t used = (uint32_t)n * item_bytes, padded = erg_format_padded(used);
+    if (padded > in->len - *at)
+        return "arrays exceed the record";
+    for (uint32_t i = used; i < padded; i++) {
+        if (in->bytes[*at + i])
+            return "padding of an array is not zero";
+    }
+    *out = in->bytes + *at;
+    *at += padded;
+    return NULL;
+}
+
+static const char *take_floats(const struct erg_payload *in, uint32_t *at, uint64_t n,
+                               const float **out)
+{
+    const void *floats;
+    const char *broken = take_array(in, at, n, sizeof **out, &floats);
+    if (broken)
+        return broken;
+    *out = floats;
+    for (uint64_t i = 0; i < n; i++) {
+        if (isinf((*out)[i]))
+            return "number is infinite";
+    }
+    return NULL;
+}
+
+static const char *decode_attention(const struct erg_payload *in, struct erg_event *out)
+{
+    struct erg_attention_view *view = &out->attention;
+    const float **const arrays[] = {&view->entropy, &view->max_weight, &view->sparsity};
+    uint32_t at = sizeof view->head;
+    memcpy(&view->head, in->bytes, sizeof view->head);
+    if (!view->head.heads || view->head.heads > ERG_MAX_HEADS)
+        return "heads out of range";
+    const char *broken = check_described(in, view->head.span, in->described->attention);
+    for (size_t i = 0; i < COUNT(arrays) && !broken; i++)
+        broken = take_floats(in, &at, view->head.heads, arrays[i]);
+    if (broken)
+        return broken;
+    return at == in->len ? NULL : "bytes behind the arrays";
+}
+
+static const char *check_routing_head(const struct erg_payload *in,
+                                      const struct erg_routing_head *head)
+{
+    if (!head->used || head->used > head->experts || head->experts > ERG_MAX_EXPERTS)
+        return "experts out of range";
+    if (!head->tokens || head->tokens > in->described->n_tokens)
+        return "tokens out of range";
+    if (head->zero)
+        return "reserved field is not zero";
+    return isinf(head->entropy) ? "number is infinite" : NULL;
+}
+
+static const char *decode_routing(const struct erg_payload *in, struct erg_event *out)
+{
+    struct erg_routing_view *view = &out->routing;
+    uint32_t at = sizeof view->head;
+    const void *experts = NULL;
+    memcpy(&view->head, in->bytes, sizeof view->head);
+    uint64_t n = (uint64_t)view->head.tokens * view->head.used;
+    const char *broken = check_described(in, view->head.span, in->described->routing);
+    if (!broken)
+        broken = check_routing_head(in, &view->head);
+    if (!broken)
+        broken = take_array(in, &at, n, sizeof *view->expert, &experts);
+    if (!broken)
+        broken = take_floats(in, &at, n, &view->weight);
+    if (broken)
+        return broken;
+    view->expert = experts;
+    for (uint64_t i = 0; i < n; i++) {
+        if (view->expert[i] >= view->head.experts)
+            return "expert out of range";
+    }
+    return at == in->len ? NULL : "bytes behind the arrays";
 }
 
 static const char *decode_token(const struct erg_payload *in, struct erg_event *out)
@@ -276,6 +373,8 @@ static const struct erg_record_rule rules[] = {
     {ERG_REC_SECTION_BEGIN, "SECTION_BEGIN", 16, decode_section},
     {ERG_REC_SECTION_END, "SECTION_END", 16, decode_section},
     {ERG_REC_PASS, "PASS", sizeof(struct erg_pass_head), decode_pass},
+    {ERG_REC_ATTENTION, "ATTENTION", sizeof(struct erg_attention_head), decode_attention},
+    {ERG_REC_ROUTING, "ROUTING", sizeof(struct erg_routing_head), decode_routing},
     {ERG_REC_TOKEN, "TOKEN", sizeof(struct erg_token_head), decode_token},
     {ERG_REC_MEMORY, "MEMORY", 40, decode_memory},
     {ERG_REC_PROGRESS, "PROGRESS", sizeof(struct erg_progress), decode_progress},

@@ -68,11 +68,12 @@ enum erg_record_type {
     ERG_REC_RUN_END = 10,
     /* u64 count: records the producer could not deliver since the last such record */
     ERG_REC_DROPPED = 11,
-    /* struct erg_attention_head, then f32 × heads each, padded to 8: entropy, max_weight, sparsity.
-     * Follows its pass, at most one for each of its spans. */
+    /* struct erg_attention_head, then f32 × heads each, padded to 8: entropy, max_weight, sparsity,
+     * finite or NaN. Of a span of the latest PASS of the run, at most one for each span. */
     ERG_REC_ATTENTION = 12,
-    /* struct erg_routing_head, then, padded to 8 each, u16 expert [tokens][used] and f32 weight
-     * [tokens][used]. Follows its pass, at most one for each of its spans. */
+    /* struct erg_routing_head, then, padded to 8 each, u16 expert [tokens][used], below `experts`,
+     * and f32 weight [tokens][used], finite or NaN. Of a span of the latest PASS of the run, at
+     * most one for each span. */
     ERG_REC_ROUTING = 13,
 
     /* From here on by the recorder only: i64 t, i64 wall_ns (the same instant since 1970), text:
@@ -158,10 +159,10 @@ struct erg_attention_head {
 /* Of a router's top-k span: the experts chosen for each position looked at, and their weights. */
 struct erg_routing_head {
     uint32_t span;    /* index in the pass before */
-    uint32_t tokens;  /* positions, ≥ 1; all of the pass, or some evenly spaced */
+    uint32_t tokens;  /* positions, 1 … n_tokens of the pass: all, or some evenly spaced */
     uint32_t used;    /* experts per position, 1 … experts */
     uint32_t experts; /* to choose from, at most ERG_MAX_EXPERTS */
-    float entropy;    /* of the router's distribution, nats, mean over positions; NaN = not known */
+    float entropy;    /* of the router's distribution, nats, mean over positions; finite or NaN */
     uint32_t zero;
 };
 

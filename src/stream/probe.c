@@ -37,7 +37,9 @@ _Static_assert((int)ERGON_PASS_TRACED == (int)ERG_PASS_TRACED &&
                    (int)ERGON_PASS_GUESSED == (int)ERG_PASS_GUESSED &&
                    (int)ERGON_PASS_MISMATCH == (int)ERG_PASS_MISMATCH &&
                    (int)ERGON_PASS_BARE == (int)ERG_PASS_BARE &&
-                   (int)ERGON_PASS_REUSED == (int)ERG_PASS_REUSED,
+                   (int)ERGON_PASS_REUSED == (int)ERG_PASS_REUSED &&
+                   (int)ERGON_PASS_DEEP == (int)ERG_PASS_DEEP &&
+                   (int)ERGON_PASS_ROWS_SAMPLED == (int)ERG_PASS_ROWS_SAMPLED,
                "pass flags");
 
 enum {
@@ -58,6 +60,8 @@ static void free_all(ergon_probe *probe)
     free(probe->operation);
     free(probe->duration_ns);
     free(probe->values);
+    for (int kind = 0; kind < ERG_PROBE_DETAILS; kind++)
+        free(probe->detailed[kind]);
     free(probe->name);
     free(probe);
 }
@@ -71,6 +75,11 @@ static int allocate(ergon_probe *probe, int fd, size_t buffer_bytes)
     probe->duration_ns = malloc(n * sizeof *probe->duration_ns);
     probe->values = malloc(n * sizeof *probe->values);
     probe->name = malloc(ERG_MAX_NAMES * sizeof *probe->name);
+    for (int kind = 0; kind < ERG_PROBE_DETAILS; kind++) {
+        probe->detailed[kind] = calloc(n, sizeof *probe->detailed[kind]);
+        if (!probe->detailed[kind])
+            return ENOMEM;
+    }
     if (!probe->layer || !probe->component || !probe->operation || !probe->duration_ns ||
         !probe->values || !probe->name)
         return ENOMEM;
@@ -204,6 +213,7 @@ void ergon_probe_run_begin(ergon_probe *probe, int64_t t_ns, const char *json)
         return;
     const char *text = json ? json : "{}";
     size_t len = strlen(text);
+    probe->described_spans = 0;
     if (len > ERG_MAX_JSON_BYTES)
         erg_probe_out_drop(&probe->out);
     else

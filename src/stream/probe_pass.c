@@ -36,6 +36,7 @@ void ergon_probe_pass_begin(ergon_probe *probe, int64_t t0_ns, enum ergon_phase 
     probe->any_operation = 0;
     probe->valued_from = UINT32_MAX;
     probe->overfull = false;
+    probe->described_spans = 0;
     probe->in_pass = (phase == ERGON_PREFILL || phase == ERGON_DECODE) && n_tokens &&
                      n_tokens <= ERG_MAX_TOKENS && position <= ERG_MAX_TOKENS - n_tokens;
     if (!probe->in_pass)
@@ -162,6 +163,9 @@ static void write_pass(ergon_probe *probe)
         to += column_bytes(pass->n_spans, bit);
     }
     erg_probe_out_end(&probe->out);
+    probe->described_spans = pass->n_spans;
+    probe->described_tokens = pass->n_tokens;
+    probe->pass_serial++;
 }
 
 void ergon_probe_pass_end(ergon_probe *probe, int64_t t1_ns, uint32_t flags)

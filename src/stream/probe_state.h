@@ -7,6 +7,8 @@
 #include "stream/format.h"
 #include "stream/probe_out.h"
 
+enum { ERG_PROBE_ATTENTION, ERG_PROBE_ROUTING, ERG_PROBE_DETAILS };
+
 enum { ERG_PROBE_VALUES = 7 }; /* fields of ergon_span_values, in column order from FLOPS on */
 
 /* Everything is allocated by ergon_probe_open(); arrays of spans hold `max_spans`. */
@@ -24,6 +26,12 @@ struct ergon_probe {
     uint16_t *component, *operation;
     uint64_t *duration_ns;
     float (*values)[ERG_PROBE_VALUES];
+
+    /* What may be described: spans of the pass that has just been written, each once per kind.
+     * detailed[kind][span] is the serial of the last pass of which it was. */
+    uint32_t described_spans, described_tokens;
+    uint32_t pass_serial;
+    uint32_t *detailed[ERG_PROBE_DETAILS];
 
     /* name[id]; ids up to `names` are bound, up to `announced` the reader has been told */
     char (*name)[ERG_MAX_NAME_BYTES];

@@ -23,6 +23,7 @@ struct erg_reader {
     struct erg_err failure; /* what ended the stream; code 0 = nothing yet */
     char *names[ERG_MAX_NAMES];
     uint32_t names_end; /* no id from here on is bound */
+    struct erg_described described;
 };
 
 int erg_reader_new(struct erg_reader **out, struct erg_err *err)
@@ -163,13 +164,39 @@ static int find_record(struct erg_reader *reader, struct record *out)
     return 1;
 }
 
+/* Keep what the records behind this one are checked against. */
+static void note_described(struct erg_described *described, const struct erg_event *event)
+{
+    const struct erg_pass_head *pass = &event->pass.head;
+    uint32_t attended = event->attention.head.span, routed = event->routing.head.span;
+    switch (event->type) {
+    case ERG_REC_RUN_BEGIN:
+        described->n_spans = described->n_tokens = 0;
+        break;
+    case ERG_REC_PASS:
+        described->n_spans = pass->n_spans;
+        described->n_tokens = pass->n_tokens;
+        memset(described->attention, 0, (pass->n_spans + 63) / 64 * sizeof(uint64_t));
+        memset(described->routing, 0, (pass->n_spans + 63) / 64 * sizeof(uint64_t));
+        break;
+    case ERG_REC_ATTENTION:
+        described->attention[attended / 64] |= UINT64_C(1) << attended % 64;
+        break;
+    case ERG_REC_ROUTING:
+        described->routing[routed / 64] |= UINT64_C(1) << routed % 64;
+        break;
+    default:
+        break;
+    }
+}
+
 /* Check the rules of the record and fill *out; 1, or why the stream ends here. */
 static int decode_record(struct erg_reader *reader, const struct record *record,
                          const struct erg_record_rule *rule, struct erg_event *out,
                          struct erg_err *err)
 {
     struct erg_payload payload = {(const unsigned char *)record->bytes + ERG_RECORD_HEADER_BYTES,
-                                  record->payload_bytes, reader->names};
+                                  record->payload_bytes, reader->names, &reader->described};
     *out = (struct erg_event){.type = (enum erg_record_type)record->type};
     const char *broken = payload.len < rule->min_bytes ? ": too short" : NULL;
     if (broken)
@@ -187,6 +214,7 @@ static int decode_record(struct erg_reader *reader, const struct record *record,
         if (out->name >= reader->names_end)
             reader->names_end = out->name + 1;
     }
+    note_described(&reader->described, out);
     out->record = record->bytes;
     out->record_bytes = ERG_RECORD_HEADER_BYTES + (size_t)record->padded_bytes;
     return 1;

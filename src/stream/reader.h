@@ -27,7 +27,20 @@ struct erg_pass_view {
     const uint16_t *component;
     const uint16_t *operation; /* NULL = all 0 */
     const uint64_t *duration_ns;
-    const float *flops, *bytes, *mean, *std, *max, *sparsity;
+    const float *flops, *bytes, *mean, *std, *max, *sparsity, *extra;
+};
+
+/* Arrays of head.heads. */
+struct erg_attention_view {
+    struct erg_attention_head head;
+    const float *entropy, *max_weight, *sparsity;
+};
+
+/* Arrays [head.tokens][head.used]. */
+struct erg_routing_view {
+    struct erg_routing_head head;
+    const uint16_t *expert;
+    const float *weight;
 };
 
 struct erg_memory_view {
@@ -56,6 +69,8 @@ struct erg_event {
     uint64_t count;            /* DROPPED */
     struct erg_text_view text; /* NAME, RUN_BEGIN, TOKEN, LOG, RUN_END, RECORDING*, POWER */
     struct erg_pass_view pass;
+    struct erg_attention_view attention;
+    struct erg_routing_view routing;
     struct erg_token_head token;
     struct erg_memory_view memory;
     struct erg_progress progress;

@@ -37,12 +37,13 @@ int main(int argc, char **argv)
         size_t whole = ERG_RECORD_HEADER_BYTES + (size_t)erg_format_padded(bytes);
         if (type == ERG_REC_NAME) {
             erg_buf_append(&other, stream.data + at, whole);
-        } else { /* the names, then this record alone */
+        } else { /* the names, the pass once it came, then this record alone */
             size_t len = other.len;
             erg_buf_append(&other, stream.data + at, whole);
             snprintf(name, sizeof name, "type-%u", type);
             failed |= write_seed(argv[1], name, other.data, other.len);
-            other.len = len;
+            if (type != ERG_REC_PASS)
+                other.len = len;
         }
         at += whole;
     }

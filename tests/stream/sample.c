@@ -26,7 +26,7 @@ static void put_pass(struct erg_buf *out)
         int16_t layer[4];
         uint16_t component[4], operation[4];
         uint64_t duration_ns[3];
-        float flops[4], bytes[4], mean[4], std[4], max[4], sparsity[4];
+        float flops[4], bytes[4], mean[4], std[4], max[4], sparsity[4], extra[4];
     } pass = {
         {T0 + 100, T0 + 1100, ERG_PHASE_PREFILL, 2, 5, ERG_PASS_TRACED, 3, ERG_COL_KNOWN},
         {-1, 0, 1, 0},
@@ -39,8 +39,24 @@ static void put_pass(struct erg_buf *out)
         {NAN, 1, 2, 0},
         {NAN, 9, INFINITY, 0},
         {NAN, 0.125f, 1, 0},
+        {NAN, NAN, 0.625f, 0},
     };
     erg_write_record(out, ERG_REC_PASS, &pass, sizeof pass);
+}
+
+static void put_details(struct erg_buf *out)
+{
+    struct {
+        struct erg_attention_head head;
+        float entropy[4], max_weight[4], sparsity[4];
+    } attention = {{1, 3}, {0.5f, NAN, 2, 0}, {0.25f, 1, 0.75f, 0}, {0, 0.125f, NAN, 0}};
+    struct {
+        struct erg_routing_head head;
+        uint16_t expert[8];
+        float weight[6];
+    } routing = {{2, 2, 3, 8, 1.5f, 0}, {7, 0, 3, 1, 2, 4}, {0.5f, 0.25f, -1, 3, NAN, 0.125f}};
+    erg_write_record(out, ERG_REC_ATTENTION, &attention, sizeof attention);
+    erg_write_record(out, ERG_REC_ROUTING, &routing, sizeof routing);
 }
 
 static void put_texts(struct erg_buf *out)
@@ -84,6 +100,7 @@ void sample_stream(struct erg_buf *out)
     erg_write_record(out, ERG_REC_PROGRESS, &progress, sizeof progress);
     erg_write_reading(out, T0 + 25, T0 + 26, ERG_READING_EDGE, values, 2);
     put_pass(out);
+    put_details(out);
     erg_write_host(out, &host);
     erg_write_idle(out, T0 - 4, T0 - 1);
     erg_write_record(out, ERG_REC_DROPPED, &dropped, sizeof dropped);
@@ -102,8 +119,8 @@ static void dump_text(struct erg_text_view text, struct erg_buf *out)
 static void dump_pass(const struct erg_reader *reader, const struct erg_pass_view *pass,
                       struct erg_buf *out)
 {
-    const float *columns[] = {pass->flops, pass->bytes, pass->mean,
-                              pass->std,   pass->max,   pass->sparsity};
+    const float *columns[] = {pass->flops, pass->bytes,    pass->mean, pass->std,
+                              pass->max,   pass->sparsity, pass->extra};
     erg_buf_printf(out, " t1=%" PRId64 " n=%u pos=%u flags=%u spans=%u", pass->head.t1_ns,
                    pass->head.n_tokens, pass->head.position, pass->head.flags, pass->head.n_spans);
     for (uint32_t i = 0; i < pass->head.n_spans; i++) {
@@ -111,12 +128,29 @@ static void dump_pass(const struct erg_reader *reader, const struct erg_pass_vie
         erg_buf_printf(out, " (%d %s/%s %" PRIu64, pass->layer[i],
                        erg_reader_name(reader, pass->component[i]),
                        erg_reader_name(reader, operation), pass->duration_ns[i]);
-        for (int k = 0; k < 6; k++) {
+        for (int k = 0; k < 7; k++) {
             float missing = k < 2 ? 0 : NAN;
             erg_buf_printf(out, " %.9g", (double)(columns[k] ? columns[k][i] : missing));
         }
         erg_buf_putc(out, ')');
     }
+}
+
+static void dump_attention(const struct erg_attention_view *view, struct erg_buf *out)
+{
+    erg_buf_printf(out, " span=%u heads=%u", view->head.span, view->head.heads);
+    for (uint32_t i = 0; i < view->head.heads; i++)
+        erg_buf_printf(out, " (%.9g %.9g %.9g)", (double)view->entropy[i],
+                       (double)view->max_weight[i], (double)view->sparsity[i]);
+}
+
+static void dump_routing(const struct erg_routing_view *view, struct erg_buf *out)
+{
+    erg_buf_printf(out, " span=%u tokens=%u experts=%u entropy=%.9g", view->head.span,
+                   view->head.tokens, view->head.experts, (double)view->head.entropy);
+    for (uint32_t i = 0; i < view->head.tokens * view->head.used; i++)
+        erg_buf_printf(out, "%s%u:%.9g", i % view->head.used ? " " : " | ", view->expert[i],
+                       (double)view->weight[i]);
 }
 
 static void dump_reading(const struct erg_reading_view *reading, struct erg_buf *out)
@@ -138,6 +172,10 @@ void sample_dump(const struct erg_reader *reader, const struct erg_event *e, str
         erg_buf_printf(out, " t1=%" PRId64, e->t1_ns);
     if (e->type == ERG_REC_PASS)
         dump_pass(reader, &e->pass, out);
+    if (e->type == ERG_REC_ATTENTION)
+        dump_attention(&e->attention, out);
+    if (e->type == ERG_REC_ROUTING)
+        dump_routing(&e->routing, out);
     if (e->type == ERG_REC_TOKEN)
         erg_buf_printf(out, " pos=%u id=%d", e->token.position, e->token.id);
     if (e->type == ERG_REC_MEMORY)

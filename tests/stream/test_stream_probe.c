@@ -126,13 +126,55 @@ static void random_span(struct random_run *run, bool with_values, uint64_t *left
         v.std = (float)below(run, 1000) / 3;
         v.max = (float)below(run, 1000);
         v.sparsity = (float)below(run, 1000) / 1000;
+        v.extra = below(run, 2) ? (float)below(run, 1000) / 100 : NAN;
     }
     ergon_probe_span(run->probe, layer, run->ids[component],
                      operation == 20 ? 0 : run->ids[operation], duration_ns, valued ? &v : NULL);
-    erg_buf_printf(&run->expected, " (%d %s/%s %" PRIu64 " %.9g %.9g %.9g %.9g %.9g %.9g)", layer,
-                   run->names[component], operation == 20 ? "" : run->names[operation], duration_ns,
-                   (double)v.flops, (double)v.bytes, (double)v.mean, (double)v.std, (double)v.max,
-                   (double)v.sparsity);
+    erg_buf_printf(&run->expected, " (%d %s/%s %" PRIu64 " %.9g %.9g %.9g %.9g %.9g %.9g %.9g)",
+                   layer, run->names[component], operation == 20 ? "" : run->names[operation],
+                   duration_ns, (double)v.flops, (double)v.bytes, (double)v.mean, (double)v.std,
+                   (double)v.max, (double)v.sparsity, (double)v.extra);
+}
+
+static float random_float(struct random_run *run)
+{
+    uint32_t pick = below(run, 1000);
+    return pick < 50 ? NAN : (float)pick / 300;
+}
+
+static void random_attention(struct random_run *run, uint32_t span)
+{
+    float values[3][40];
+    uint32_t heads = 1 + below(run, 40);
+    expect_head(run, ERG_REC_ATTENTION, 0, 0, "", 0, "", 0);
+    erg_buf_printf(&run->expected, " span=%u heads=%u", span, heads);
+    for (uint32_t i = 0; i < heads; i++) {
+        for (int k = 0; k < 3; k++)
+            values[k][i] = random_float(run);
+        erg_buf_printf(&run->expected, " (%.9g %.9g %.9g)", (double)values[0][i],
+                       (double)values[1][i], (double)values[2][i]);
+    }
+    ergon_probe_attention(run->probe, span, heads, values[0], values[1], values[2]);
+    erg_buf_putc(&run->expected, '\n');
+}
+
+static void random_routing(struct random_run *run, uint32_t span, uint32_t n_tokens)
+{
+    uint16_t expert[400];
+    float weight[400], entropy = random_float(run);
+    uint32_t tokens = 1 + below(run, n_tokens), used = 1 + below(run, 4),
+             experts = used + below(run, 60);
+    expect_head(run, ERG_REC_ROUTING, 0, 0, "", 0, "", 0);
+    erg_buf_printf(&run->expected, " span=%u tokens=%u experts=%u entropy=%.9g", span, tokens,
+                   experts, (double)entropy);
+    for (uint32_t i = 0; i < tokens * used; i++) {
+        expert[i] = (uint16_t)below(run, experts);
+        weight[i] = random_float(run);
+        erg_buf_printf(&run->expected, "%s%u:%.9g", i % used ? " " : " | ", expert[i],
+                       (double)weight[i]);
+    }
+    ergon_probe_routing(run->probe, span, tokens, used, experts, entropy, expert, weight);
+    erg_buf_putc(&run->expected, '\n');
 }
 
 static void random_pass(struct random_run *run)
@@ -142,7 +184,7 @@ static void random_pass(struct random_run *run)
     uint64_t length_ns = sample_random(&run->seed) >> below(run, 64), left_ns = length_ns;
     int64_t t0_ns = INT64_MIN + (int64_t)below(run, 1000);
     int64_t t1_ns = (int64_t)((uint64_t)t0_ns + length_ns);
-    uint32_t flags = below(run, 64);
+    uint32_t flags = below(run, 256);
     expect_head(run, ERG_REC_PASS, t0_ns, (uint32_t)phase, "", 0, "", 0);
     erg_buf_printf(&run->expected, " t1=%" PRId64 " n=%u pos=%u flags=%u spans=%u", t1_ns, n_tokens,
                    position, flags, spans);
@@ -152,6 +194,12 @@ static void random_pass(struct random_run *run)
         random_span(run, with_values, &left_ns);
     ergon_probe_pass_end(run->probe, t1_ns, flags);
     erg_buf_putc(&run->expected, '\n');
+    for (uint32_t i = 0; i < spans; i++) {
+        if (!below(run, 20))
+            random_attention(run, i);
+        if (!below(run, 20))
+            random_routing(run, i, n_tokens);
+    }
 }
 
 static void random_token(struct random_run *run)
@@ -253,6 +301,8 @@ static void call_everything(ergon_probe *probe)
     for (int i = 0; i < 100; i++)
         ergon_probe_span(probe, i, name, i & 1 ? name : 0, 3, i & 2 ? &values : NULL);
     ergon_probe_pass_end(probe, 1000, ERGON_PASS_TRACED);
+    ergon_probe_attention(probe, 3, 2, (float[]){1, 2}, (float[]){0, 1}, (float[]){NAN, 0});
+    ergon_probe_routing(probe, 4, 1, 2, 8, NAN, (uint16_t[]){7, 0}, (float[]){0.75f, 0.25f});
     ergon_probe_token(probe, ERGON_DECODE, 0, 7, "x", 1);
     ergon_probe_flush(probe);
     ergon_probe_memory(probe, 1, 2, 3, 4, 5);
@@ -294,7 +344,7 @@ static void test_misuse_gives_a_valid_stream(void **state)
     struct ergon_probe_options options = {.max_spans = 4};
     ergon_probe *probe = ergon_probe_open(fd, &options);
     uint32_t name = ergon_probe_name(probe, "layers");
-    struct ergon_span_values zeros = {0};
+    struct ergon_span_values zeros = {.extra = NAN};
     ergon_probe_section_begin(probe, 1, ERGON_PREFILL, name);
     ergon_probe_section_begin(probe, 1, ERGON_PRE_INFERENCE, 0);
     ergon_probe_section_begin(probe, 1, ERGON_PRE_INFERENCE, name + 1);
@@ -323,13 +373,87 @@ static void test_misuse_gives_a_valid_stream(void **state)
     lseek(fd, 0, SEEK_SET);
     assert_int_equal(dump_fd(fd, &dump, NULL), 0);
     assert_non_null(strstr(dump.data, "count=9 "));
-    assert_non_null(strstr(dump.data, "spans=4 (-1 unattributed/ 10 0 0 nan nan nan nan) "
-                                      "(3 layers/ 40 0 0 nan nan nan nan) "
-                                      "(3 layers/layers 0 0 0 nan nan nan nan)"));
+    assert_non_null(strstr(dump.data, "spans=4 (-1 unattributed/ 10 0 0 nan nan nan nan nan) "
+                                      "(3 layers/ 40 0 0 nan nan nan nan nan) "
+                                      "(3 layers/layers 0 0 0 nan nan nan nan nan)"));
     assert_non_null(strstr(dump.data, "t1=100 n=1 pos=0 flags=0 spans=0\n"));
     assert_non_null(strstr(dump.data, "9 t=0 phase=0 name= level=2"));
     erg_buf_deinit(&dump);
     close(fd);
+}
+
+/* Details of spans that are not there, twice of one, or out of range are dropped and counted. */
+static void test_details_belong_to_the_last_pass(void **state)
+{
+    (void)state;
+    int fd = temporary_file();
+    ergon_probe *probe = ergon_probe_open(fd, NULL);
+    uint32_t name = ergon_probe_name(probe, "softmax");
+    const float one[1] = {0.5f}, infinite[1] = {-INFINITY};
+    const uint16_t expert[1] = {3};
+    uint64_t dropped = 0;
+    ergon_probe_attention(probe, 0, 1, one, one, one);
+    ergon_probe_routing(probe, 0, 1, 1, 4, 0, expert, one);
+    assert_int_equal(ergon_probe_dropped(probe), dropped += 2);
+    ergon_probe_pass_begin(probe, 100, ERGON_DECODE, 1, 0);
+    assert_int_equal(ergon_probe_span(probe, 0, name, name, 1, NULL), 0);
+    assert_int_equal(ergon_probe_span(probe, 0, name, name, 1, NULL), 1);
+    ergon_probe_attention(probe, 0, 1, one, one, one); /* the pass has not ended */
+    assert_int_equal(ergon_probe_dropped(probe), dropped += 1);
+    ergon_probe_pass_end(probe, 150, 0);
+    ergon_probe_attention(probe, 2, 1, one, one, one);
+    ergon_probe_attention(probe, UINT32_MAX, 1, one, one, one);
+    ergon_probe_attention(probe, 1, 0, one, one, one);
+    ergon_probe_attention(probe, 1, ERG_MAX_HEADS + 1, one, one, one);
+    ergon_probe_routing(probe, 1, 2, 1, 4, 0, expert, one); /* more positions than the pass */
+    ergon_probe_routing(probe, 1, 0, 1, 4, 0, expert, one);
+    ergon_probe_routing(probe, 1, 1, 0, 4, 0, expert, one);
+    ergon_probe_routing(probe, 1, 1, 5, 4, 0, expert, one);
+    ergon_probe_routing(probe, 1, 1, 1, ERG_MAX_EXPERTS + 1, 0, expert, one);
+    ergon_probe_routing(probe, 1, 1, 1, 3, 0, expert, one);
+    assert_int_equal(ergon_probe_dropped(probe), dropped += 10);
+    ergon_probe_attention(probe, 1, 1, infinite, one, one);
+    ergon_probe_routing(probe, 1, 1, 1, 4, INFINITY, expert, infinite);
+    assert_int_equal(ergon_probe_dropped(probe), dropped);
+    ergon_probe_attention(probe, 1, 1, one, one, one);
+    ergon_probe_routing(probe, 1, 1, 1, 4, 0, expert, one);
+    ergon_probe_run_begin(probe, 200, NULL);
+    ergon_probe_attention(probe, 0, 1, one, one, one); /* of another run */
+    assert_int_equal(ergon_probe_dropped(probe), dropped += 3);
+    ergon_probe_close(probe);
+    struct erg_buf dump = {0};
+    lseek(fd, 0, SEEK_SET);
+    assert_int_equal(dump_fd(fd, &dump, NULL), 0);
+    assert_non_null(strstr(dump.data, " span=1 heads=1 (nan 0.5 0.5)\n"));
+    assert_non_null(strstr(dump.data, " span=1 tokens=1 experts=4 entropy=nan | 3:nan\n"));
+    erg_buf_deinit(&dump);
+    close(fd);
+}
+
+/* A pass that found no room takes its details with it: they are not those of the one before. */
+static void test_details_of_a_dropped_pass(void **state)
+{
+    (void)state;
+    int fds[2];
+    const float one[1] = {0.5f};
+    struct ergon_probe_options options = {.buffer_bytes = 128 << 10, .max_spans = 1024};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    ergon_probe *probe = ergon_probe_open(fds[0], &options);
+    uint32_t name = ergon_probe_name(probe, "softmax");
+    for (int i = 0; i < 1000; i++) {
+        uint64_t before = ergon_probe_dropped(probe);
+        ergon_probe_pass_begin(probe, 100, ERGON_DECODE, 1, 0);
+        for (int k = 0; k < 1000; k++)
+            ergon_probe_span(probe, 0, name, name, 1, NULL);
+        ergon_probe_pass_end(probe, 2000, 0);
+        bool lost = ergon_probe_dropped(probe) != before;
+        ergon_probe_attention(probe, 7, 1, one, one, one);
+        assert_true(!lost || ergon_probe_dropped(probe) == before + 2);
+        assert_true(lost || i < 999); /* nobody reads: it must have happened */
+    }
+    ergon_probe_close(probe);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 static void test_names(void **state)
@@ -565,6 +689,8 @@ int main(void)
         cmocka_unit_test(test_null_probe_is_a_no_op),
         cmocka_unit_test(test_no_allocation_after_open),
         cmocka_unit_test(test_misuse_gives_a_valid_stream),
+        cmocka_unit_test(test_details_belong_to_the_last_pass),
+        cmocka_unit_test(test_details_of_a_dropped_pass),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_options_are_checked),
         cmocka_unit_test(test_slow_reader_of_a_socket),

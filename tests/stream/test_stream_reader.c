@@ -48,7 +48,7 @@ static void test_every_type_is_read(void **state)
         records += event.record_bytes;
         seen |= UINT64_C(1) << event.type;
     }
-    assert_true(seen == (UINT64_C(0xFFE) | UINT64_C(0x3F) << 32));
+    assert_true(seen == (UINT64_C(0x3FFE) | UINT64_C(0x3F) << 32));
     assert_int_equal(erg_reader_pending(reader), 0);
     assert_int_equal(erg_reader_offset(reader), f->stream.len);
     erg_reader_free(reader);
@@ -64,9 +64,13 @@ static void test_fields_are_in_place(void **state)
         "1 t=0 phase=0 name=q_proj\xC3\xA9 level=0 wall=0 count=0 \"715f70726f6ac3a9\"\n",
         "3 t=1000000000001 phase=0 name=tokenization level=0",
         "5 t=1000000000100 phase=1 name= level=0 wall=0 count=0 \"\" t1=1000000001100 n=2 pos=5 "
-        "flags=1 spans=3 (-1 embedding/ 300 1e+09 4096 nan nan nan nan) "
-        "(0 q_proj\xC3\xA9/embedding 400 0 8 0.5 1 9 0.125) "
-        "(1 q_proj\xC3\xA9/ 299 2 0 0.25 2 inf 1)\n",
+        "flags=1 spans=3 (-1 embedding/ 300 1e+09 4096 nan nan nan nan nan) "
+        "(0 q_proj\xC3\xA9/embedding 400 0 8 0.5 1 9 0.125 nan) "
+        "(1 q_proj\xC3\xA9/ 299 2 0 0.25 2 inf 1 0.625)\n",
+        "12 t=0 phase=0 name= level=0 wall=0 count=0 \"\" span=1 heads=3 (0.5 0.25 0) "
+        "(nan 1 0.125) (2 0.75 nan)\n",
+        "13 t=0 phase=0 name= level=0 wall=0 count=0 \"\" span=2 tokens=2 experts=8 entropy=1.5 | "
+        "7:0.5 0:0.25 3:-1 | 1:3 2:nan 4:0.125\n",
         "6 t=0 phase=1 name= level=0 wall=0 count=0 \"6869c3\" pos=5 id=1234\n",
         "7 t=1000000000010 phase=0 name= level=0 wall=0 count=0 \"\" 1048576 2097152 3145728 "
         "4194304\n",
@@ -262,7 +266,31 @@ static const struct breach breaches[] = {
     {ERG_REC_READING, 20, 4, 3},
     {ERG_REC_READING, 20, 4, 0x10000002}, /* count × 16 overflows 32 bits */
     {ERG_REC_READING, 24, 4, ERG_MAX_CHANNELS},
-    {ERG_REC_READING, 48, 8, 1}, /* a failed read with a value */
+    {ERG_REC_READING, 48, 8, 1},  /* a failed read with a value */
+    {ERG_REC_ATTENTION, 0, 4, 3}, /* the pass has spans 0 … 2 */
+    {ERG_REC_ATTENTION, 0, 4, 0xFFFFFFFF},
+    {ERG_REC_ATTENTION, 4, 4, 0},
+    {ERG_REC_ATTENTION, 4, 4, 1}, /* bytes behind */
+    {ERG_REC_ATTENTION, 4, 4, 5},
+    {ERG_REC_ATTENTION, 4, 4, 0x40000001}, /* × 4 overflows 32 bits */
+    {ERG_REC_ATTENTION, 4, 4, ERG_MAX_HEADS + 1},
+    {ERG_REC_ATTENTION, 20, 4, 1},           /* padding of the array */
+    {ERG_REC_ATTENTION, 8, 4, 0x7F800000},   /* infinite */
+    {ERG_REC_ATTENTION, 48, 4, 0xFF800000L}, /* of the last array */
+    {ERG_REC_ROUTING, 0, 4, 3},
+    {ERG_REC_ROUTING, 4, 4, 0},
+    {ERG_REC_ROUTING, 4, 4, 1},
+    {ERG_REC_ROUTING, 4, 4, 3}, /* positions that the pass does not have */
+    {ERG_REC_ROUTING, 8, 4, 0},
+    {ERG_REC_ROUTING, 8, 4, 9},
+    {ERG_REC_ROUTING, 8, 4, 0x80000003},
+    {ERG_REC_ROUTING, 12, 4, 7}, /* expert 7 of 0 … 6 */
+    {ERG_REC_ROUTING, 12, 4, ERG_MAX_EXPERTS + 1},
+    {ERG_REC_ROUTING, 16, 4, 0x7F800000},
+    {ERG_REC_ROUTING, 20, 4, 1},
+    {ERG_REC_ROUTING, 34, 2, 8},
+    {ERG_REC_ROUTING, 36, 2, 1}, /* padding of the array */
+    {ERG_REC_ROUTING, 60, 4, 0x7F800000},
 };
 
 /* The stream with one record changed; its padding is taken as it is. */
@@ -316,8 +344,8 @@ static void test_short_payloads_are_corrupt(void **state)
         uint16_t type;
         uint32_t min_bytes;
     } types[] = {
-        {1, 9},  {2, 8},   {3, 16}, {4, 16},  {5, 40},  {6, 16},  {7, 40}, {8, 32},
-        {9, 16}, {10, 16}, {11, 8}, {32, 16}, {34, 24}, {35, 56}, {36, 8}, {37, 16},
+        {1, 9},   {2, 8},  {3, 16}, {4, 16},  {5, 40},  {6, 16},  {7, 40},  {8, 32}, {9, 16},
+        {10, 16}, {11, 8}, {12, 8}, {13, 24}, {32, 16}, {34, 24}, {35, 56}, {36, 8}, {37, 16},
     };
     char zeros[64] = {0};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -330,6 +358,58 @@ static void test_short_payloads_are_corrupt(void **state)
                              ERG_CORRUPT);
             erg_buf_deinit(&dump);
         }
+    }
+}
+
+/* The record of `type` in the sample. */
+static const char *find_record(const struct erg_buf *stream, uint16_t wanted, size_t *out_bytes)
+{
+    for (size_t at = ERG_PREAMBLE_BYTES;;) {
+        uint32_t bytes;
+        uint16_t type;
+        memcpy(&bytes, stream->data + at, 4);
+        memcpy(&type, stream->data + at + 4, 2);
+        *out_bytes = ERG_RECORD_HEADER_BYTES + (size_t)erg_format_padded(bytes);
+        if (type == wanted)
+            return stream->data + at;
+        at += *out_bytes;
+    }
+}
+
+/* A span is described once in each way, and only until the next pass or run. */
+static void test_a_span_is_described_once(void **state)
+{
+    struct fixture *f = *state;
+    static const uint16_t types[] = {ERG_REC_ATTENTION, ERG_REC_ROUTING};
+    /* between pass and detail, and whether the detail may follow */
+    static const struct {
+        uint16_t between;
+        int rc;
+    } cases[] = {{ERG_REC_TOKEN, 0},
+                 {ERG_REC_ATTENTION, ERG_CORRUPT},
+                 {ERG_REC_ROUTING, ERG_CORRUPT},
+                 {ERG_REC_RUN_BEGIN, ERG_CORRUPT},
+                 {ERG_REC_PASS, 0}};
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
+        size_t pass_bytes, bytes, between_bytes, names;
+        const char *pass = find_record(&f->stream, ERG_REC_PASS, &pass_bytes);
+        const char *detail = find_record(&f->stream, types[i % 2], &bytes);
+        const char *between = find_record(&f->stream, cases[i / 2].between, &between_bytes);
+        const char *begin = find_record(&f->stream, ERG_REC_RUN_BEGIN, &names);
+        erg_buf_clear(&f->other);
+        erg_buf_clear(&f->dump);
+        erg_buf_append(&f->other, f->stream.data, (size_t)(begin - f->stream.data));
+        erg_buf_append(&f->other, pass, pass_bytes);
+        erg_buf_append(&f->other, detail, bytes);
+        assert_int_equal(sample_read(f->other.data, f->other.len, 64, &f->dump, NULL), 0);
+        f->other.len -= bytes;
+        erg_buf_append(&f->other, between, between_bytes);
+        erg_buf_append(&f->other, detail, bytes);
+        bool other_kind =
+            cases[i / 2].between != types[i % 2] &&
+            (cases[i / 2].between == ERG_REC_ATTENTION || cases[i / 2].between == ERG_REC_ROUTING);
+        assert_int_equal(sample_read(f->other.data, f->other.len, 64, &f->dump, NULL),
+                         other_kind ? 0 : cases[i / 2].rc);
     }
 }
 
@@ -525,6 +605,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_payloads_may_grow, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_broken_rules_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_short_payloads_are_corrupt, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_span_is_described_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names_are_bound_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_padding_and_length_are_checked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_feeding_has_a_ceiling, set_up, tear_down),
