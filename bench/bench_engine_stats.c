@@ -103,7 +103,7 @@ static void measure(const struct job *job, const char *name, int rounds, size_t 
 static void every_kernel(struct job job, int rounds, size_t bytes_per_round)
 {
     static const char *const types[] = {"f32", "f16", "bf16"};
-    static const char *const parts[] = {"all", "variance", "negative"};
+    static const char *const parts[] = {"all", "unsigned", "variance", "negative"};
     char name[32];
     for (int type = 0; type < ERG_SCALARS; type++) {
         for (int part = 0; part < ERG_STATS_PARTS; part++) {

@@ -8,14 +8,17 @@
 static void reference_row(const float *weights, size_t count, double threshold,
                           struct erg_attention *attention)
 {
-    double entropy = 0;
+    double entropy = 0, largest = 0;
     for (size_t i = 0; i < count; i++) {
         double p = (double)weights[i];
         entropy -= p > 0 ? p * log(p) : 0;
         attention->below_count += p < threshold;
-        if (p > attention->max_weight)
-            attention->max_weight = p;
+        attention->sum_weights += p;
+        attention->sum_squares += p * p;
+        largest = p > largest ? p : largest;
     }
+    attention->sum_largest += largest;
+    attention->max_weight = fmax(attention->max_weight, largest);
     attention->sum_entropy += entropy;
     attention->cell_count += count;
     attention->row_count += count > 0;
@@ -28,6 +31,11 @@ static void assert_attention(const char *level, const struct erg_attention *expe
         fail_msg("%s: entropy of %d cells is %.17g, expected %.17g", level,
                  (int)expected->cell_count, actual->sum_entropy, expected->sum_entropy);
     assert_true(expected->max_weight == actual->max_weight);
+    assert_true(near(expected->sum_largest, actual->sum_largest, 0));
+    /* the kernels count on rows that sum up to 1 */
+    double floor = 1e-7 * (double)expected->row_count;
+    assert_true(near(expected->sum_weights, actual->sum_weights, floor));
+    assert_true(near(expected->sum_squares, actual->sum_squares, floor));
     assert_int_equal(expected->below_count, actual->below_count);
     assert_int_equal(expected->cell_count, actual->cell_count);
     assert_int_equal(expected->row_count, actual->row_count);
@@ -126,6 +134,35 @@ static void uniform_is_the_log_of_the_count(void **unused)
         erg_attention_finish(&attention, &stats);
         assert_true(near(log(1000), stats.entropy_nats, 0));
         assert_true(stats.max_weight == (double)weights[0] && stats.sparsity_ratio == 0);
+        assert_true(near(0.001, stats.largest_weight, 0) && near(0.001, stats.mean, 0));
+        assert_true(stats.std < 1e-6);
+    }
+}
+
+/* Deviations of the weights of many rows, from spread out to all but equal. */
+static void the_deviation_keeps_its_digits(void **unused)
+{
+    (void)unused;
+    enum { COUNT = 777 };
+    uint64_t state = 34;
+    for (double temperature = 0.1; temperature < 2e3; temperature *= 4) {
+        const struct erg_stats_kernels *kernels = erg_stats_select(ERG_STATS_BEST);
+        struct erg_attention attention = {.threshold = 0.01};
+        struct erg_attention_stats stats;
+        static float weights[4][COUNT];
+        double mean = 0, squares = 0;
+        for (int row = 0; row < 4; row++) {
+            softmax(weights[row], COUNT, temperature, &state);
+            erg_attention_add(kernels, weights[row], COUNT, &attention);
+        }
+        for (int i = 0; i < 4 * COUNT; i++)
+            mean += (double)weights[i / COUNT][i % COUNT] / (4 * COUNT);
+        for (int i = 0; i < 4 * COUNT; i++)
+            squares += pow((double)weights[i / COUNT][i % COUNT] - mean, 2);
+        erg_attention_finish(&attention, &stats);
+        double expected = sqrt(squares / (4 * COUNT));
+        assert_true(fabs(stats.std - expected) <= fmax(1e-4 * expected, 1e-6));
+        assert_true(near(mean, stats.mean, 0));
     }
 }
 
@@ -167,6 +204,7 @@ static void a_bad_weight_shows(void **unused)
             erg_attention_add(kernels, good, ERG_COUNT(good), &attention);
             erg_attention_finish(&attention, &stats);
             assert_true(isnan(stats.entropy_nats) && isnan(stats.max_weight));
+            assert_true(isnan(stats.largest_weight) && isnan(stats.mean) && isnan(stats.std));
         }
     }
 }
@@ -189,6 +227,7 @@ int main(void)
         cmocka_unit_test(nearly_one_hot),
         cmocka_unit_test(single_weights),
         cmocka_unit_test(uniform_is_the_log_of_the_count),
+        cmocka_unit_test(the_deviation_keeps_its_digits),
         cmocka_unit_test(rows_merge_in_any_order),
         cmocka_unit_test(a_bad_weight_shows),
         cmocka_unit_test(no_rows_no_statistics),

@@ -11,7 +11,6 @@
 #endif
 #include "engine/stats/slow.h"
 
-#include <string.h>
 
 #define KERNEL static inline __attribute__((always_inline))
 
@@ -42,9 +41,9 @@ KERNEL vf load(enum erg_scalar type, const void *p)
 KERNEL void add_counts(enum erg_stats_part part, vf x, vf magnitude, const struct lane_block *b,
                        struct lane_counts *c)
 {
-    if (part == ERG_STATS_ALL)
+    if (erg_stats_magnitude(part))
         c->below = v_count(c->below, v_less(magnitude, b->limit));
-    if (part != ERG_STATS_VARIANCE)
+    if (erg_stats_sign(part))
         c->negative = v_count(c->negative, v_less(x, magnitude));
 }
 
@@ -53,7 +52,7 @@ KERNEL void add_one(enum erg_stats_part part, vf x, const struct lane_block *b, 
 {
     vf magnitude = v_abs(x), deviation = v_sub(x, b->shift);
     add_counts(part, x, magnitude, b, c);
-    if (part == ERG_STATS_ALL) {
+    if (erg_stats_magnitude(part)) {
         s->sum_abs = v_add(s->sum_abs, magnitude);
         s->max_abs = v_max(s->max_abs, magnitude);
     }
@@ -70,7 +69,7 @@ KERNEL void add_two(enum erg_stats_part part, vf x, vf y, const struct lane_bloc
     vf x_deviation = v_sub(x, b->shift), y_deviation = v_sub(y, b->shift);
     add_counts(part, x, x_magnitude, b, c);
     add_counts(part, y, y_magnitude, b, c);
-    if (part == ERG_STATS_ALL) {
+    if (erg_stats_magnitude(part)) {
         s->sum_abs = v_add(s->sum_abs, v_add(x_magnitude, y_magnitude));
         s->max_abs = v_max(s->max_abs, v_max(x_magnitude, y_magnitude));
     }
@@ -81,14 +80,14 @@ KERNEL void add_two(enum erg_stats_part part, vf x, vf y, const struct lane_bloc
     }
 }
 
-/* The whole steps of a row, two at a time for all statistics (more would not fit), else four. */
+/* The whole steps of a row, two at a time for those of |x| (more would not fit), else four. */
 KERNEL void add_row(enum erg_stats_part part, enum erg_scalar type, const unsigned char *p,
                     size_t n, const struct lane_block *b, struct lane_sums s[2],
                     struct lane_counts *c)
 {
     const size_t bytes = LANES * (size_t)(type == ERG_SCALAR_F32 ? 4 : 2);
     size_t steps = n / LANES;
-    for (; part != ERG_STATS_ALL && steps >= 4; steps -= 4, p += 4 * bytes) {
+    for (; !erg_stats_magnitude(part) && steps >= 4; steps -= 4, p += 4 * bytes) {
         add_two(part, load(type, p), load(type, p + bytes), b, &s[0], c);
         add_two(part, load(type, p + 2 * bytes), load(type, p + 3 * bytes), b, &s[1], c);
     }
@@ -115,7 +114,7 @@ KERNEL void sum_block(enum erg_stats_part part, enum erg_scalar type, const stru
     const unsigned char *data = block->data;
     for (size_t row = 0; row < block->rows; row++)
         add_row(part, type, data + row * block->row_bytes, block->columns, &b, s, &counts);
-    if (part != ERG_STATS_ALL)
+    if (!erg_stats_magnitude(part))
         join(&s[0], &s[1]);
     *out_sums =
         (struct erg_block_sums){.sum_abs = (double)v_sum(s[0].sum_abs),
@@ -143,29 +142,50 @@ KERNEL vf natural_log(vf x)
     return v_fma(exponent, v_set(0.693147181F), v_fma(f, polynomial, v_set(0)));
 }
 
-/* n < LANES weights, zeros behind them. */
-KERNEL vf load_first(const float *weights, size_t n)
+/* n < LANES weights, `fill` behind them. */
+KERNEL vf load_first(const float *weights, size_t n, float fill)
 {
-    float padded[LANES] = {0};
-    memcpy(padded, weights, n * sizeof *padded);
+    float padded[LANES];
+    for (size_t i = 0; i < LANES; i++)
+        padded[i] = i < n ? weights[i] : fill;
     return v_load_f32(padded);
 }
 
-static void attention_row(const float *weights, size_t count, float limit,
+struct lane_attention {
+    vf entropy, largest, sum, squares;
+    vi below;
+};
+
+/* `p` padded with zeros, `q` the same padded with the shift. */
+KERNEL void add_weights(vf p, vf q, vf shifts, vf limits, struct lane_attention *a)
+{
+    vf deviation = v_sub(q, shifts);
+    a->entropy = v_fma(p, natural_log(p), a->entropy);
+    a->largest = v_max(a->largest, p);
+    a->sum = v_add(a->sum, deviation);
+    a->squares = v_fma(deviation, deviation, a->squares);
+    a->below = v_count(a->below, v_less(p, limits));
+}
+
+static void attention_row(const float *weights, size_t count, float shift, float limit,
                           struct erg_attention_sums *out_sums)
 {
-    vf sum = v_set(0), largest = v_set(0), limits = v_set(limit);
-    vi below = v_zero_count();
-    size_t padding = (LANES - count % LANES) % LANES;
-    for (size_t i = 0; i < count; i += LANES) {
-        vf p = count - i >= LANES ? v_load_f32(weights + i) : load_first(weights + i, count - i);
-        sum = v_fma(p, natural_log(p), sum);
-        largest = v_max(largest, p);
-        below = v_count(below, v_less(p, limits));
+    const vf shifts = v_set(shift), limits = v_set(limit), none = v_set(0);
+    struct lane_attention a = {none, none, none, none, v_zero_count()};
+    size_t rest = count % LANES, padding = rest ? LANES - rest : 0;
+    for (size_t i = 0; i < count - rest; i += LANES) {
+        vf p = v_load_f32(weights + i);
+        add_weights(p, p, shifts, limits, &a);
     }
-    out_sums->entropy_nats = 0 - (double)v_sum(sum);
-    out_sums->max_weight = v_largest(largest);
-    out_sums->below_count = v_total(below) - (limit > 0 ? padding : 0);
+    if (rest) {
+        const float *last = weights + (count - rest);
+        add_weights(load_first(last, rest, 0), load_first(last, rest, shift), shifts, limits, &a);
+    }
+    out_sums->entropy_nats = 0 - (double)v_sum(a.entropy);
+    out_sums->sum = (double)v_sum(a.sum);
+    out_sums->squares = (double)v_sum(a.squares);
+    out_sums->max_weight = v_largest(a.largest);
+    out_sums->below_count = v_total(a.below) - (limit > 0 ? padding : 0);
 }
 
 #define BLOCK_KERNEL(part, type)                                                                   \
@@ -186,11 +206,12 @@ static void attention_row(const float *weights, size_t count, float limit,
 
 #define ERG_STATS_TABLE(NAME)                                                                      \
     BLOCK_KERNELS(ALL)                                                                             \
+    BLOCK_KERNELS(UNSIGNED)                                                                        \
     BLOCK_KERNELS(VARIANCE)                                                                        \
     BLOCK_KERNELS(NEGATIVE)                                                                        \
     const struct erg_stats_kernels erg_stats_##NAME = {                                            \
         .lanes = LANES,                                                                            \
-        .block = {BLOCK_ROW(ALL), BLOCK_ROW(VARIANCE), BLOCK_ROW(NEGATIVE)},                       \
+        .block = {BLOCK_ROW(ALL), BLOCK_ROW(UNSIGNED), BLOCK_ROW(VARIANCE), BLOCK_ROW(NEGATIVE)},  \
         .attention = attention_row,                                                                \
     }
 

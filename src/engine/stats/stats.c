@@ -3,7 +3,7 @@
  * From tensors to blocks, and from the blocks' float sums to moments in double.
  *
  * Squares are summed of x − shift, where the shift is the mean of what was seen so far (of the
- * first block: of its first quarter). That keeps the deviation accurate whatever the data: a block
+ * first block: of its first few). That keeps the deviation accurate whatever the data: a block
  * far from the shift loses digits, but its distance to the values that made the shift is then
  * itself most of the variance. (With D the distance of means and n, N the counts, M2 ≥ D²·nN/(n+N),
  * and the error of the block is a few float roundings of n·D².)
@@ -18,6 +18,7 @@
 /* Mean square below which the squares of single values may leave float's range. */
 #define SMALL_SQUARE 1e-30
 
+enum { FEW = 64 };        /* values that tell where the others are */
 enum { GATHERED = 1024 }; /* elements of a strided row made contiguous at once */
 
 struct walk {
@@ -86,16 +87,17 @@ static float as_shift(double mean)
     return isfinite(shift) ? shift : 0;
 }
 
-/* A shift for data of which nothing is known: the mean of the block's first quarter. */
+/*
+ * A shift for data of which nothing is known: the mean of the block's first few values. One massive
+ * value among them, X, moves it by X/FEW; then the variance is at least X²/n, so that a block loses
+ * a digit or two at most.
+ */
 static float first_shift(const struct walk *walk, const struct erg_block *block)
 {
     struct erg_block part = *block;
     struct erg_block_sums sums = {0};
-    size_t few = walk->kernels->lanes * (ERG_BLOCK_STEPS / 4);
-    if (block->rows > 1)
-        part.rows = (block->rows + 3) / 4;
-    else if (block->columns > few)
-        part.columns = few;
+    part.columns = block->columns < FEW ? block->columns : FEW;
+    part.rows = FEW / part.columns < block->rows ? FEW / part.columns : block->rows;
     part.shift = 0;
     walk->kernels->block[ERG_STATS_VARIANCE][walk->type](&part, &sums);
     return as_shift(sums.sum / (double)(part.rows * part.columns));
@@ -106,7 +108,7 @@ static bool usable(enum erg_stats_part part, const struct erg_block_sums *sums, 
 {
     if (part == ERG_STATS_NEGATIVE)
         return true;
-    bool all_zero = part == ERG_STATS_ALL && sums->max_abs == 0;
+    bool all_zero = erg_stats_magnitude(part) && sums->max_abs == 0;
     return isfinite(sums->sum_abs) && isfinite(sums->squares) &&
            (sums->squares >= SMALL_SQUARE * count || all_zero);
 }
@@ -268,9 +270,9 @@ void erg_stats_finish(const struct erg_moments *moments, struct erg_stats *out_s
         return;
     if (moments->part != ERG_STATS_NEGATIVE)
         finish_variance(moments, out_stats);
-    if (moments->part == ERG_STATS_ALL)
+    if (erg_stats_magnitude(moments->part))
         finish_magnitude(moments, out_stats);
-    if (moments->part != ERG_STATS_VARIANCE)
+    if (erg_stats_sign(moments->part))
         out_stats->negative_ratio = (double)moments->negative_count / (double)moments->count;
 }
 
@@ -279,16 +281,23 @@ void erg_attention_add(const struct erg_stats_kernels *kernels, const float *wei
 {
     size_t most = kernels->lanes * ERG_BLOCK_STEPS;
     float limit = limit_of(attention->threshold);
+    float shift = valid ? 1.0F / (float)valid : 0;
+    double shift_wide = (double)shift;
     struct erg_attention row = {.row_count = valid > 0, .cell_count = valid};
     for (size_t at = 0; at < valid; at += most) {
         struct erg_attention_sums sums = {0};
-        kernels->attention(weights + at, valid - at < most ? valid - at : most, limit, &sums);
+        size_t here = valid - at < most ? valid - at : most;
+        kernels->attention(weights + at, here, shift, limit, &sums);
         row.sum_entropy += sums.entropy_nats;
         row.below_count += sums.below_count;
+        row.sum_weights += sums.sum + (double)here * shift_wide;
+        row.sum_squares +=
+            sums.squares + 2 * shift_wide * sums.sum + (double)here * shift_wide * shift_wide;
         row.max_weight = fmax(row.max_weight, (double)sums.max_weight);
     }
     if (!isfinite(row.sum_entropy))
-        row.sum_entropy = row.max_weight = NAN;
+        row.sum_entropy = row.sum_weights = row.sum_squares = row.max_weight = NAN;
+    row.sum_largest = row.max_weight;
     erg_attention_merge(attention, &row);
 }
 
@@ -298,6 +307,9 @@ void erg_attention_merge(struct erg_attention *into, const struct erg_attention 
     into->cell_count += from->cell_count;
     into->below_count += from->below_count;
     into->sum_entropy += from->sum_entropy;
+    into->sum_largest += from->sum_largest;
+    into->sum_weights += from->sum_weights;
+    into->sum_squares += from->sum_squares;
     if (isnan(from->max_weight) || from->max_weight > into->max_weight)
         into->max_weight = from->max_weight;
 }
@@ -305,10 +317,15 @@ void erg_attention_merge(struct erg_attention *into, const struct erg_attention 
 void erg_attention_finish(const struct erg_attention *attention,
                           struct erg_attention_stats *out_stats)
 {
-    *out_stats = (struct erg_attention_stats){NAN, NAN, NAN};
+    double rows = (double)attention->row_count, cells = (double)attention->cell_count;
+    *out_stats = (struct erg_attention_stats){NAN, NAN, NAN, NAN, NAN, NAN};
     if (!attention->row_count)
         return;
-    out_stats->entropy_nats = attention->sum_entropy / (double)attention->row_count;
+    out_stats->entropy_nats = attention->sum_entropy / rows;
+    out_stats->largest_weight = attention->sum_largest / rows;
+    out_stats->sparsity_ratio = (double)attention->below_count / cells;
+    out_stats->mean = attention->sum_weights / cells;
+    double variance = attention->sum_squares / cells - out_stats->mean * out_stats->mean;
+    out_stats->std = isnan(variance) ? NAN : sqrt(fmax(0, variance));
     out_stats->max_weight = attention->max_weight;
-    out_stats->sparsity_ratio = (double)attention->below_count / (double)attention->cell_count;
 }

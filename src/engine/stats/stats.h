@@ -2,6 +2,7 @@
 #ifndef ERG_ENGINE_STATS_STATS_H
 #define ERG_ENGINE_STATS_STATS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,10 +60,22 @@ int64_t erg_rows_sample(int64_t rows, int64_t limit, int64_t *out_index);
 
 enum erg_stats_part {
     ERG_STATS_ALL,
+    ERG_STATS_UNSIGNED, /* all but the share of negative values */
     ERG_STATS_VARIANCE, /* count, mean and deviation only */
     ERG_STATS_NEGATIVE, /* count and share of negative values only; does not look for non-finite */
     ERG_STATS_PARTS
 };
+
+/* Whether a part covers the statistics of |x|, and the share of negative values. */
+static inline bool erg_stats_magnitude(enum erg_stats_part part)
+{
+    return part == ERG_STATS_ALL || part == ERG_STATS_UNSIGNED;
+}
+
+static inline bool erg_stats_sign(enum erg_stats_part part)
+{
+    return part == ERG_STATS_ALL || part == ERG_STATS_NEGATIVE;
+}
 
 /*
  * What has been seen of a set of numbers. Start with {.part = …, .threshold = …}; add tensors,
@@ -119,20 +132,27 @@ struct erg_attention {
     uint64_t cell_count;  /* unmasked weights */
     uint64_t below_count; /* of these below the threshold */
     double sum_entropy;   /* Σ over rows of −Σ p ln p, nats */
-    double max_weight;    /* NaN after a row with a NaN or an infinity, as is sum_entropy */
+    double sum_largest;   /* Σ over rows of the row's largest weight */
+    double sum_weights;   /* Σ p */
+    double sum_squares;   /* Σ p² */
+    double max_weight;    /* of all rows; NaN, as all sums, after one with a NaN or an infinity */
 };
 
-/* Add one row: the first `valid` weights at `weights` (in [0, 1]); the rest is masked. */
+/*
+ * Add one row of `valid` weights (in [0, 1]) that sum up to 1: then also the deviation of weights
+ * that are all but equal keeps its digits.
+ */
 void erg_attention_add(const struct erg_stats_kernels *kernels, const float *weights, size_t valid,
                        struct erg_attention *attention);
 
 void erg_attention_merge(struct erg_attention *into, const struct erg_attention *from);
 
-/* Mean entropy of the rows (nats), largest weight, share below the threshold; NaN without a row. */
+/* NaN without a row. */
 struct erg_attention_stats {
-    double entropy_nats;
-    double max_weight;
-    double sparsity_ratio;
+    double entropy_nats;          /* mean over the rows */
+    double largest_weight;        /* of a row, mean over the rows */
+    double sparsity_ratio;        /* share of weights below the threshold */
+    double mean, std, max_weight; /* of all weights */
 };
 
 void erg_attention_finish(const struct erg_attention *attention,

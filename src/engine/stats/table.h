@@ -32,12 +32,14 @@ struct erg_block_sums {
 
 struct erg_attention_sums {
     double entropy_nats; /* not finite when a weight is not */
+    double sum;          /* Σ(p − shift) */
+    double squares;      /* Σ(p − shift)² */
     float max_weight;
     uint64_t below_count;
 };
 
 typedef void erg_block_kernel(const struct erg_block *block, struct erg_block_sums *out_sums);
-typedef void erg_attention_kernel(const float *weights, size_t count, float limit,
+typedef void erg_attention_kernel(const float *weights, size_t count, float shift, float limit,
                                   struct erg_attention_sums *out_sums);
 
 struct erg_stats_kernels {
