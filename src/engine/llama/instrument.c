@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/llama/collect.h"
+#include "engine/llama/delay.h"
 #include "engine/llama/graph.h"
 
 #include <math.h>
@@ -352,6 +353,11 @@ ggml_abort_callback erg_instrument_abort(const struct erg_instrument *in)
     }
 }
 
+size_t erg_instrument_stamps(const struct erg_instrument *in)
+{
+    return in->stamp_count;
+}
+
 void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns, enum erg_depth depth)
 {
     in->depth = in->options.kind == ERG_INSTRUMENT_NONE ? ERG_DEPTH_BARE : depth;
@@ -397,6 +403,7 @@ static void emit(struct run *run)
     if (!run->open) {
         return;
     }
+    ERG_DELAY_SPAN();
     struct ergon_span_values values = {.flops = (float)run->flops,
                                        .bytes = (float)run->bytes,
                                        .mean = NAN,

@@ -76,4 +76,7 @@ void erg_instrument_begin(struct erg_instrument *instrument, int64_t t0_ns, enum
 /* Report the pass to the probe. Call after its t1: it may classify a new graph. */
 void erg_instrument_end(struct erg_instrument *instrument, const struct erg_pass_times *times);
 
+/* Time stamps taken in the latest pass. */
+size_t erg_instrument_stamps(const struct erg_instrument *instrument);
+
 #endif
