@@ -18,6 +18,8 @@ struct erg_rollup {
     uint32_t *index; /* row number + 1, 0 = empty */
     size_t index_size;
     bool sorted;
+    const struct erg_attribution_model *model; /* NULL = time */
+    size_t fallbacks;
 };
 
 enum { MAX_ROWS = 1 << 22 };
@@ -181,12 +183,23 @@ static int add_line(struct erg_rollup *rollup, const struct erg_pass_row *pass,
     return 0;
 }
 
+void erg_rollup_attribute(struct erg_rollup *rollup, const struct erg_attribution_model *model)
+{
+    rollup->model = model;
+}
+
+size_t erg_rollup_fallbacks(const struct erg_rollup *rollup)
+{
+    return rollup->fallbacks;
+}
+
 int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, struct erg_err *err)
 {
     uint32_t n = pass->n_spans;
     ERG_AUTO_FREE struct erg_energy *parts = NULL;
     struct erg_energy rest;
-    int rc = erg_pass_attribute(pass, &parts, &rest);
+    int rc = erg_pass_attribute_by(pass, rollup->model, &parts, &rest);
+    rollup->fallbacks += rollup->model && !erg_pass_has_features(pass);
     int64_t rest_ns = pass->t1_ns - pass->t0_ns - erg_pass_covered_ns(pass);
     for (uint32_t i = 0; i < n && rc == 0; i++)
         rc = add_line(rollup, pass, &pass->spans[i], (int64_t)pass->spans[i].ticks * ERG_TICK_NS,

@@ -3,6 +3,7 @@
 #define ERG_ANALYSIS_ROLLUP_H
 
 #include "base/err.h"
+#include "energy/attribution.h"
 #include "store/rows.h"
 
 /*
@@ -34,6 +35,13 @@ struct erg_rollup;
 /* `keys`: bits of enum erg_rollup_key. */
 int erg_rollup_new(struct erg_rollup **out, unsigned keys, struct erg_err *err);
 void erg_rollup_free(struct erg_rollup *rollup);
+
+/*
+ * Split energies by `model` (borrowed) instead of `time`, from the next pass on. Passes whose spans
+ * do not say what they computed are split by time all the same, and counted.
+ */
+void erg_rollup_attribute(struct erg_rollup *rollup, const struct erg_attribution_model *model);
+size_t erg_rollup_fallbacks(const struct erg_rollup *rollup);
 
 /* Add a pass: its spans, and what they leave of it as component 0 ("unattributed"). */
 int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, struct erg_err *err);

@@ -9,16 +9,70 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void weights_by_time(const struct erg_span_features *spans, size_t count,
+/* The greatest weight of the model `activity`: the sum of 65536 such ones fits into 63 bits. */
+#define GREATEST_WEIGHT 0x1p46
+
+static void weights_by_time(const struct erg_attribution_model *model,
+                            const struct erg_span_features *spans, size_t count,
                             uint64_t *out_weights)
 {
+    (void)model;
     for (size_t i = 0; i < count; i++)
         out_weights[i] = spans[i].duration_ns > 0 ? (uint64_t)spans[i].duration_ns : 0;
 }
 
+static double known(double value)
+{
+    return isfinite(value) && value > 0 ? value : 0;
+}
+
+double erg_activity_nj(const struct erg_activity *activity, const struct erg_span_features *span)
+{
+    double time_ns = span->duration_ns > 0 ? (double)span->duration_ns : 0;
+    return activity->nj_per_flop * known(span->flops) + activity->nj_per_byte * known(span->bytes) +
+           activity->static_w * time_ns;
+}
+
+bool erg_attribution_has_features(const struct erg_span_features *spans, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (known(spans[i].flops) > 0 || known(spans[i].bytes) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Energies in nanojoules become integers relative to the greatest of them. */
+static void weights_by_activity(const struct erg_attribution_model *model,
+                                const struct erg_span_features *spans, size_t count,
+                                uint64_t *out_weights)
+{
+    double greatest = 0;
+    for (size_t i = 0; i < count; i++)
+        greatest = fmax(greatest, erg_activity_nj(&model->activity, &spans[i]));
+    if (!(greatest > 0) || !isfinite(greatest) || !erg_attribution_has_features(spans, count)) {
+        weights_by_time(model, spans, count, out_weights);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        double share = erg_activity_nj(&model->activity, &spans[i]) / greatest;
+        out_weights[i] = (uint64_t)(share * GREATEST_WEIGHT + 0.5);
+    }
+}
+
 static const struct erg_attribution_model models[] = {
-    {"time", "in proportion to duration", weights_by_time},
+    {.name = "time", .summary = "in proportion to duration", .weights = weights_by_time},
 };
+
+struct erg_attribution_model erg_attribution_activity(const struct erg_activity *activity)
+{
+    return (struct erg_attribution_model){
+        .name = "activity",
+        .summary = "in proportion to fitted costs of FLOPs, bytes and time",
+        .weights = weights_by_activity,
+        .activity = *activity,
+    };
+}
 
 const struct erg_attribution_model *erg_attribution_find(const char *name)
 {
@@ -123,7 +177,9 @@ int erg_attribute(const struct erg_attribution_model *model, const struct erg_en
     if (count)
         memcpy(all, spans, count * sizeof *all);
     all[count] = (struct erg_span_features){uncovered_ns(window_ns, spans, count), NAN, NAN};
-    (model ? model : &models[0])->weights(all, count + 1, weights);
+    if (!model)
+        model = &models[0];
+    model->weights(model, all, count + 1, weights);
 
     for (size_t i = 0; i < count; i++)
         out_parts[i] = (struct erg_energy){.present = pass->present};

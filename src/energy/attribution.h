@@ -4,6 +4,7 @@
 
 #include "energy/energy.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -16,18 +17,44 @@ struct erg_span_features {
     double bytes; /* NaN = not known */
 };
 
-/* Weight per span, ≥ 0 and finite; `weights` has room for `count`. */
-typedef void (*erg_attribution_fn)(const struct erg_span_features *spans, size_t count,
+struct erg_attribution_model;
+
+/* Weight per span, ≥ 0 and finite; `out_weights` has room for `count`. */
+typedef void (*erg_attribution_fn)(const struct erg_attribution_model *model,
+                                   const struct erg_span_features *spans, size_t count,
                                    uint64_t *out_weights);
 
-struct erg_attribution_model {
-    const char *name; /* "time" */
-    const char *summary;
-    erg_attribution_fn weights;
+/*
+ * What a machine spends: E = a·FLOPs + b·bytes + c·time, all ≥ 0. The last one is in watts, which
+ * is nanojoules per nanosecond.
+ */
+struct erg_activity {
+    double nj_per_flop, nj_per_byte, static_w;
 };
 
-/* NULL when there is no model of that name; NULL asks for the default, "time". */
+struct erg_attribution_model {
+    const char *name; /* "time", "activity" */
+    const char *summary;
+    erg_attribution_fn weights;
+    struct erg_activity activity; /* of the model `activity` */
+};
+
+/* A model that needs no coefficients; NULL when there is none of that name. NULL asks for the
+ * default, "time". */
 const struct erg_attribution_model *erg_attribution_find(const char *name);
+
+/*
+ * The model `activity`: a span's weight is what E above says of it. A span whose FLOPs and bytes
+ * are not known has only its time; where no span has any, or all weights would be 0, time decides
+ * as in the model `time`.
+ */
+struct erg_attribution_model erg_attribution_activity(const struct erg_activity *activity);
+
+/* Whether some span says how much it computed or moved, so that `activity` can split by it. */
+bool erg_attribution_has_features(const struct erg_span_features *spans, size_t count);
+
+/* What E above says of features; FLOPs and bytes that are not known count as none. */
+double erg_activity_nj(const struct erg_activity *activity, const struct erg_span_features *span);
 
 /*
  * Split `total_nj` ≥ 0 in proportion to `weights` by the method of the largest remainder: each part

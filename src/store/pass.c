@@ -21,8 +21,52 @@ int64_t erg_pass_covered_ns(const struct erg_pass_row *pass)
     return covered_ns;
 }
 
+static struct erg_span_features features_of(const struct erg_pass_row *pass, uint32_t i)
+{
+    return (struct erg_span_features){
+        .duration_ns = (int64_t)pass->spans[i].ticks * ERG_TICK_NS,
+        .flops = value_at(pass, ERG_VALUE_FLOPS, i),
+        .bytes = value_at(pass, ERG_VALUE_BYTES, i),
+    };
+}
+
+bool erg_pass_has_features(const struct erg_pass_row *pass)
+{
+    for (uint32_t i = 0; i < pass->n_spans; i++) {
+        struct erg_span_features features = features_of(pass, i);
+        if (erg_attribution_has_features(&features, 1))
+            return true;
+    }
+    return false;
+}
+
+static double sum_known(double sum, double value)
+{
+    if (isnan(value))
+        return sum;
+    return isnan(sum) ? value : sum + value;
+}
+
+struct erg_span_features erg_pass_features(const struct erg_pass_row *pass)
+{
+    struct erg_span_features sum = {pass->t1_ns - pass->t0_ns, NAN, NAN};
+    for (uint32_t i = 0; i < pass->n_spans; i++) {
+        struct erg_span_features features = features_of(pass, i);
+        sum.flops = sum_known(sum.flops, features.flops);
+        sum.bytes = sum_known(sum.bytes, features.bytes);
+    }
+    return sum;
+}
+
 int erg_pass_attribute(const struct erg_pass_row *pass, struct erg_energy **out_parts,
                        struct erg_energy *out_rest)
+{
+    return erg_pass_attribute_by(pass, NULL, out_parts, out_rest);
+}
+
+int erg_pass_attribute_by(const struct erg_pass_row *pass,
+                          const struct erg_attribution_model *model, struct erg_energy **out_parts,
+                          struct erg_energy *out_rest)
 {
     uint32_t n = pass->n_spans;
     int64_t window_ns = pass->t1_ns > pass->t0_ns ? pass->t1_ns - pass->t0_ns : 0;
@@ -32,13 +76,9 @@ int erg_pass_attribute(const struct erg_pass_row *pass, struct erg_energy **out_
     ERG_AUTO_FREE struct erg_span_features *features = erg_calloc(n, sizeof *features);
     struct erg_energy *parts = erg_calloc(n, sizeof *parts);
     for (uint32_t i = 0; features && i < n; i++)
-        features[i] = (struct erg_span_features){
-            .duration_ns = (int64_t)pass->spans[i].ticks * ERG_TICK_NS,
-            .flops = value_at(pass, ERG_VALUE_FLOPS, i),
-            .bytes = value_at(pass, ERG_VALUE_BYTES, i),
-        };
+        features[i] = features_of(pass, i);
     int rc = features && parts
-                 ? erg_attribute(NULL, &pass->energy, window_ns, features, n, parts, out_rest)
+                 ? erg_attribute(model, &pass->energy, window_ns, features, n, parts, out_rest)
                  : ERG_NOMEM;
     if (rc) {
         free(parts);

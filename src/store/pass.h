@@ -2,6 +2,7 @@
 #ifndef ERG_STORE_PASS_H
 #define ERG_STORE_PASS_H
 
+#include "energy/attribution.h"
 #include "store/rows.h"
 
 /*
@@ -10,6 +11,17 @@
  */
 int erg_pass_attribute(const struct erg_pass_row *pass, struct erg_energy **out_parts,
                        struct erg_energy *out_rest);
+
+/* The same by another model. */
+int erg_pass_attribute_by(const struct erg_pass_row *pass,
+                          const struct erg_attribution_model *model, struct erg_energy **out_parts,
+                          struct erg_energy *out_rest);
+
+/* Whether the spans say what they computed, so that the model `activity` differs from `time`. */
+bool erg_pass_has_features(const struct erg_pass_row *pass);
+
+/* FLOPs and bytes of all spans together and the time of the whole pass; NaN what no span knows. */
+struct erg_span_features erg_pass_features(const struct erg_pass_row *pass);
 
 /* Time of the pass that its spans cover; never more than the pass unless the row is damaged. */
 int64_t erg_pass_covered_ns(const struct erg_pass_row *pass);

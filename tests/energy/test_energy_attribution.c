@@ -177,6 +177,78 @@ static void models_are_found_by_name(void **state)
     assert_null(erg_attribution_find("magic"));
 }
 
+/* 2·FLOPs + 3·bytes + 5·time, where only the time is known of the last span and of the rest. */
+static void activity_splits_by_what_spans_cost(void **state)
+{
+    (void)state;
+    const struct erg_activity costs = {2, 3, 5};
+    struct erg_attribution_model model = erg_attribution_activity(&costs);
+    const struct erg_span_features spans[] = {{10, 100, 0}, {10, 0, 100}, {30, NAN, NAN}};
+    struct erg_energy pass = {.nj = {10000, 0, 0, 0, 0, 4000}, .present = 1 | 1 << 5};
+    struct erg_energy parts[3], rest;
+    assert_int_equal(erg_attribute(&model, &pass, 60, spans, 3, parts, &rest), 0);
+    /* 250 : 350 : 150 : 50 */
+    static const int64_t cpu[] = {3125, 4375, 1875}, soc[] = {1250, 1750, 750};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(parts[i].nj[0], cpu[i]);
+        assert_int_equal(parts[i].nj[5], soc[i]);
+        assert_int_equal(parts[i].present, pass.present);
+    }
+    assert_int_equal(rest.nj[0], 625);
+    assert_int_equal(rest.nj[5], 250);
+}
+
+static void activity_without_features_is_time(void **state)
+{
+    (void)state;
+    const struct erg_activity costs[] = {{2, 3, 5}, {0, 0, 0}, {INFINITY, 0, 0}};
+    const struct erg_span_features bare[] = {{100, NAN, NAN}, {300, 0, NAN}};
+    const struct erg_span_features full[] = {{100, 7, 8}, {300, 7, 8}};
+    struct erg_energy pass = {.nj = {1000}, .present = 1}, parts[2], rest;
+    assert_false(erg_attribution_has_features(bare, 2));
+    assert_true(erg_attribution_has_features(full, 2));
+    for (int i = 0; i < 3; i++) {
+        struct erg_attribution_model model = erg_attribution_activity(&costs[i]);
+        const struct erg_span_features *spans = i ? full : bare;
+        assert_int_equal(erg_attribute(&model, &pass, 500, spans, 2, parts, &rest), 0);
+        assert_int_equal(parts[0].nj[0], 200);
+        assert_int_equal(parts[1].nj[0], 600);
+        assert_int_equal(rest.nj[0], 200);
+    }
+}
+
+static void activity_conserves_every_domain(void **state)
+{
+    (void)state;
+    uint64_t seed = 11;
+    for (int round = 0; round < 2000; round++) {
+        struct erg_span_features spans[MAX_PARTS];
+        struct erg_energy parts[MAX_PARTS], sum;
+        struct erg_energy pass = {.nj = {random_between(&seed, 0, INT64_MAX), 0, 12345}};
+        const struct erg_activity costs = {(double)random_between(&seed, 0, 9) * 1e-3,
+                                           (double)random_between(&seed, 0, 9),
+                                           (double)random_between(&seed, 0, 100)};
+        struct erg_attribution_model model = erg_attribution_activity(&costs);
+        size_t count = (size_t)random_between(&seed, 0, MAX_PARTS);
+        int64_t window = random_between(&seed, 0, 1000);
+        pass.present = 5;
+        for (size_t i = 0; i < count; i++) {
+            int64_t ns = random_between(&seed, 0, INT64_C(1) << 30);
+            double flops =
+                ldexp((double)random_between(&seed, 0, 1 << 20), (int)random_between(&seed, 0, 60));
+            spans[i] = (struct erg_span_features){ns, random_u64(&seed) % 4 ? flops : NAN,
+                                                  random_u64(&seed) % 4 ? (double)ns : NAN};
+            window += ns;
+        }
+        assert_int_equal(erg_attribute(&model, &pass, window, spans, count, parts, &sum), 0);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(parts[i].nj[0] >= 0 && parts[i].nj[2] >= 0);
+            erg_energy_add(&sum, &parts[i]);
+        }
+        assert_memory_equal(sum.nj, pass.nj, sizeof pass.nj);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +259,9 @@ int main(void)
         cmocka_unit_test(uncovered_time_is_unattributed),
         cmocka_unit_test(no_memory_writes_nothing),
         cmocka_unit_test(models_are_found_by_name),
+        cmocka_unit_test(activity_splits_by_what_spans_cost),
+        cmocka_unit_test(activity_without_features_is_time),
+        cmocka_unit_test(activity_conserves_every_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
