@@ -54,6 +54,9 @@ static void take_line(struct erg_log *log)
 void erg_log_take(enum ggml_log_level level, const char *text, void *user)
 {
     struct erg_log *log = user;
+    if (!pthread_equal(pthread_self(), log->thread)) {
+        return; /* a back end's own thread; the probe and the line belong to another one */
+    }
     if (level != GGML_LOG_LEVEL_CONT) {
         log->level = level;
     }
@@ -72,6 +75,7 @@ void erg_log_install(struct erg_log *log, ergon_probe *probe)
 {
     memset(log, 0, sizeof(*log));
     log->probe = probe;
+    log->thread = pthread_self();
     ggml_log_set(erg_log_take, log);
     llama_log_set(erg_log_take, log);
 }

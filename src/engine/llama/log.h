@@ -5,6 +5,7 @@
 #include "ergon/probe.h"
 
 #include <ggml.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +16,8 @@
  */
 struct erg_log {
     ergon_probe *probe;
-    char line[1024]; /* being put together */
+    pthread_t thread; /* whose lines are taken: the one that the probe belongs to */
+    char line[1024];  /* being put together */
     size_t len;
     enum ggml_log_level level; /* of the line */
     char error[256];           /* the line that says most about a failure, "" = none yet */
@@ -24,7 +26,10 @@ struct erg_log {
     bool flash_attention; /* the automatic choice was on */
 };
 
-/* Make libllama and ggml write to `log`, which must outlive both. */
+/*
+ * Make libllama and ggml write to `log`, which must outlive both. Lines of other threads than the
+ * calling one are dropped.
+ */
 void erg_log_install(struct erg_log *log, ergon_probe *probe);
 
 /* Forget the error and the sizes seen so far. */
