@@ -46,6 +46,45 @@ bool erg_node_overlaps(const struct ggml_tensor *a, const struct ggml_tensor *b)
     return from_a < from_b + ggml_nbytes(b) && from_b < from_a + ggml_nbytes(a);
 }
 
+/*
+ * Where two back ends share a graph, the scheduler copies what one needs of the other, into leaves
+ * that it calls "BACKEND#name#n". The name of what was copied, without what a view adds to it;
+ * false when the tensor is no such copy.
+ */
+static bool original_name(const struct ggml_tensor *tensor, char out[GGML_MAX_NAME])
+{
+    const char *start = tensor->op == GGML_OP_NONE ? strchr(tensor->name, '#') : NULL;
+    if (!start) {
+        return false;
+    }
+    snprintf(out, GGML_MAX_NAME, "%s", start + 1);
+    char *end = strrchr(out, '#');
+    if (end) {
+        *end = '\0';
+    }
+    char *view = strstr(out, " (");
+    if (view) {
+        *view = '\0';
+    }
+    return true;
+}
+
+static bool names_weight(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && (strcmp(dot, ".weight") == 0 || strcmp(dot, ".bias") == 0);
+}
+
+static int index_of_name(const char *name, const struct ggml_tensor *const *nodes, size_t count)
+{
+    for (size_t i = count; i > 0; i--) {
+        if (strcmp(nodes[i - 1]->name, name) == 0) {
+            return (int)i - 1;
+        }
+    }
+    return -1;
+}
+
 static int index_of(const struct ggml_tensor *tensor, const struct ggml_tensor *const *nodes,
                     size_t count)
 {
@@ -68,10 +107,17 @@ void erg_node_facts(const struct ggml_tensor *node, const struct ggml_tensor *co
         struct erg_node_source *src = &out->src[i];
         src->node = -1;
         if (node->src[i]) {
+            char original[GGML_MAX_NAME];
             const struct ggml_tensor *root = behind_views(node->src[i]);
-            snprintf(src->name, sizeof(src->name), "%s", root->name[0] ? root->name : "?");
-            src->is_weight = is_weight(root);
-            src->node = root->op == GGML_OP_NONE ? -1 : index_of(root, earlier, count);
+            bool copied = original_name(root, original);
+            const char *name = copied ? original : root->name;
+            snprintf(src->name, sizeof(src->name), "%s", name[0] ? name : "?");
+            src->is_weight = is_weight(root) || (copied && names_weight(original));
+            if (copied) {
+                src->node = index_of_name(original, earlier, count);
+            } else if (root->op != GGML_OP_NONE) {
+                src->node = index_of(root, earlier, count);
+            }
         }
     }
 }
