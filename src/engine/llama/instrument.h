@@ -3,6 +3,7 @@
 #define ERG_ENGINE_INSTRUMENT_H
 
 #include "base/err.h"
+#include "engine/llama/depth.h"
 #include "ergon/probe.h"
 
 #include <ggml.h>
@@ -23,14 +24,6 @@
  * An instrument belongs to one context and one thread. It allocates only while graphs are new.
  */
 enum erg_instrument_kind { ERG_INSTRUMENT_TRACE, ERG_INSTRUMENT_OBSERVE, ERG_INSTRUMENT_NONE };
-
-/* How much is taken of a pass; each takes all that those before it take. */
-enum erg_depth {
-    ERG_DEPTH_BARE,     /* its duration: the callbacks do nothing */
-    ERG_DEPTH_TRACED,   /* the time of its nodes */
-    ERG_DEPTH_STANDARD, /* statistics of the components' results */
-    ERG_DEPTH_DEEP,     /* and of every operation, attention and routing; spans are operations */
-};
 
 struct erg_instrument_options {
     enum erg_instrument_kind kind;
