@@ -315,3 +315,25 @@ int erg_command_bench(const json_t *json, struct erg_bench_command *out, struct 
     out->run.ignore_eos = true;
     return m.status;
 }
+
+int erg_command_calibrate(const json_t *json, struct erg_calibrate_command *out,
+                          struct erg_err *err)
+{
+    struct members m = {.json = json, .err = err};
+    out->threads = get_int(&m, "threads", 0, 0, MAX_THREADS);
+    out->prompt_tokens = get_int(&m, "prompt_tokens", 64, 1, 1 << 16);
+    return m.status;
+}
+
+int erg_command_block(const json_t *json, int operations, struct erg_block_command *out,
+                      struct erg_err *err)
+{
+    struct members m = {.json = json, .err = err};
+    out->operation = get_int(&m, "operation", -1, 0, operations - 1);
+    out->duration_ms = get_int(&m, "duration_ms", 100, 1, 600000);
+    out->check = get_bool(&m, "check", false);
+    if (out->operation < 0) {
+        wrong(&m, "operation", "given");
+    }
+    return m.status;
+}

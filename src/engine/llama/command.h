@@ -79,11 +79,25 @@ struct erg_bench_command {
     int block; /* tokens in a row on one side */
 };
 
+/* Amplification (calibrate.h), and what may follow it. */
+struct erg_calibrate_command {
+    int threads, prompt_tokens;
+};
+
+struct erg_block_command {
+    int operation, duration_ms;
+    bool check; /* compare the results with those of the model's graph */
+};
+
 /* Fill from a command, with defaults for what is absent; texts are borrowed from `json`. INVALID
  * with the key in question. */
 int erg_command_load(const json_t *json, struct erg_load_command *out, struct erg_err *err);
 int erg_command_synth(const json_t *json, struct erg_synth_command *out, struct erg_err *err);
 int erg_command_run(const json_t *json, struct erg_run_command *out, struct erg_err *err);
 int erg_command_bench(const json_t *json, struct erg_bench_command *out, struct erg_err *err);
+int erg_command_calibrate(const json_t *json, struct erg_calibrate_command *out,
+                          struct erg_err *err);
+int erg_command_block(const json_t *json, int operations, struct erg_block_command *out,
+                      struct erg_err *err);
 
 #endif

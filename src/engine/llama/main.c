@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/llama/bench.h"
+#include "engine/llama/calibrate.h"
 #include "engine/llama/command.h"
 #include "engine/llama/log.h"
 #include "engine/llama/model.h"
@@ -84,6 +85,24 @@ static void bench(struct engine *engine, const json_t *json)
     ergon_probe_log(engine->probe, ERGON_INFO, "measured");
 }
 
+static void calibrate(struct engine *engine, const json_t *json)
+{
+    struct erg_calibrate_command command;
+    struct erg_err err;
+    int status = erg_command_calibrate(json, &command, &err);
+    if (status == 0 && !engine->model.llama) {
+        status = erg_fail(&err, ERG_INVALID, "no model is loaded");
+    }
+    status = status ? status
+                    : erg_calibrate(engine->probe, &engine->channel, &engine->model, &engine->log,
+                                    &command, &err);
+    if (status != 0) {
+        report_failure(engine, &err);
+        return;
+    }
+    ergon_probe_log(engine->probe, ERGON_INFO, "calibrated");
+}
+
 static void synthesize(struct engine *engine, const json_t *json)
 {
     struct erg_synth_command command;
@@ -112,6 +131,8 @@ static bool obey(struct engine *engine, const json_t *json)
         synthesize(engine, json);
     } else if (strcmp(name, "bench") == 0) {
         bench(engine, json);
+    } else if (strcmp(name, "calibrate") == 0) {
+        calibrate(engine, json);
     } else if (strcmp(name, "cancel") != 0) { /* one that comes too late means nothing */
         struct erg_err err;
         erg_fail(&err, ERG_INVALID, "unknown command '%.60s'", name);

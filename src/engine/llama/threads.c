@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/llama/threads.h"
 
-#include <ggml-backend.h>
 #include <string.h>
 
 enum { ELEMENTS = 1024, GRAPH_NODES = 4 };
@@ -25,19 +24,29 @@ static void compute_sum(ggml_backend_t backend)
     ggml_free(ggml);
 }
 
-void erg_start_threads(int count)
+ggml_backend_t erg_cpu_backend(int threads)
 {
     ggml_backend_t backend = ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, NULL);
     if (!backend) {
-        return;
+        return NULL;
     }
     ggml_backend_reg_t registry = ggml_backend_dev_backend_reg(ggml_backend_get_device(backend));
     void *symbol = ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads");
     ggml_backend_set_n_threads_t set_threads;
     memcpy(&set_threads, &symbol, sizeof(set_threads)); /* C has no cast between the two */
-    if (symbol) {
-        set_threads(backend, count);
-        compute_sum(backend);
+    if (!symbol) {
+        ggml_backend_free(backend);
+        return NULL;
     }
-    ggml_backend_free(backend);
+    set_threads(backend, threads);
+    return backend;
+}
+
+void erg_start_threads(int count)
+{
+    ggml_backend_t backend = erg_cpu_backend(count);
+    if (backend) {
+        compute_sum(backend);
+        ggml_backend_free(backend);
+    }
 }
