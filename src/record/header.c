@@ -273,6 +273,7 @@ int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_head
         .engine_json = copy_member(&source, "engine", JSON_OBJECT),
         .model_json = copy_member(&source, "model", JSON_OBJECT),
         .settings_json = copy_member(&source, "settings", JSON_OBJECT),
+        .machine_json = copy_member(&source, "machine", JSON_OBJECT),
         .ggml_variant = copy_string(&engine, "ggml_variant"),
         .parameters = parameters >= 0 && parameters < 1e18 ? (int64_t)parameters : 0,
         .has_load = json_is_integer(t0) && json_is_integer(t1) &&
@@ -285,6 +286,7 @@ int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_head
         free(header.engine_json);
         free(header.model_json);
         free(header.settings_json);
+        free(header.machine_json);
         return erg_fail(err, ERG_NOMEM, "no memory for the description of an engine");
     }
     *out = header;
@@ -296,12 +298,12 @@ int erg_header_merge(char **json, const char *extra, struct erg_err *err)
     AUTO_JSON *base = json_loads(*json ? *json : "{}", 0, NULL);
     AUTO_JSON *more = json_loads(extra, 0, NULL);
     if (!base || !more || json_object_update_missing(base, more))
-        return erg_fail(err, ERG_NOMEM, "no memory for the settings of a run");
+        return erg_fail(err, ERG_NOMEM, "no memory for the description of a run");
     char *dumped = json_dumps(base, JSON_COMPACT | JSON_REAL_PRECISION(15));
     char *copy = dumped ? erg_strdup(dumped) : NULL;
     free(dumped);
     if (!copy)
-        return erg_fail(err, ERG_NOMEM, "no memory for the settings of a run");
+        return erg_fail(err, ERG_NOMEM, "no memory for the description of a run");
     free(*json);
     *json = copy;
     return 0;

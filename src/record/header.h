@@ -36,7 +36,7 @@ int erg_header_parse_power(const char *json, size_t len, struct erg_channel **ou
 
 /* The engine's RUN_BEGIN: objects as JSON texts to free() (NULL when absent). */
 struct erg_engine_header {
-    char *engine_json, *model_json, *settings_json, *ggml_variant;
+    char *engine_json, *model_json, *settings_json, *machine_json, *ggml_variant;
     int64_t parameters;
     bool has_load;
     int64_t load_t0_ns, load_t1_ns;

@@ -249,7 +249,10 @@ static int on_run_begin(struct erg_join *join, const struct erg_event *event, st
     join->ggml_variant = header.ggml_variant;
     if (header.settings_json)
         rc = erg_header_merge(&join->header.settings_json, header.settings_json, err);
+    if (rc == 0 && header.machine_json)
+        rc = erg_header_merge(&join->header.machine_json, header.machine_json, err);
     free(header.settings_json);
+    free(header.machine_json);
     join->model_parameters = header.parameters;
     join->has_load = header.has_load && header.load_t1_ns >= header.load_t0_ns &&
                      header.load_t0_ns >= 0 && header.load_t1_ns <= event->t_ns;

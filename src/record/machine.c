@@ -78,9 +78,6 @@ void erg_machine_describe(const struct erg_root *root, struct erg_buf *out_json)
     erg_jsonw_kstr(&w, "cpu", cpu[0] ? cpu : names.machine);
     erg_jsonw_kint(&w, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
     erg_jsonw_kint(&w, "memory_bytes", erg_machine_memory_bytes(root));
-    erg_jsonw_key(&w, "gpus");
-    erg_jsonw_arr_begin(&w);
-    erg_jsonw_arr_end(&w);
     erg_jsonw_obj_end(&w);
 }
 

@@ -5,7 +5,8 @@
 #include "base/buf.h"
 #include "base/root.h"
 
-/* {"hostname","os","kernel","cpu","cpus","memory_bytes","gpus":[]} of this machine. */
+/* {"hostname","os","kernel","cpu","cpus","memory_bytes"} of this machine; its "gpus" an engine
+ * adds. */
 void erg_machine_describe(const struct erg_root *root, struct erg_buf *out_json);
 
 /* Memory of this machine; 0 when it does not say. */

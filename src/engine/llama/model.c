@@ -50,6 +50,22 @@ static bool is_loaded(const struct erg_model *model, const struct erg_load_comma
            model->gpu_layers == command->gpu_layers && model->mmap == command->mmap;
 }
 
+static bool is_gpu(ggml_backend_dev_t device)
+{
+    enum ggml_backend_dev_type type = ggml_backend_dev_type(device);
+    return type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
+}
+
+static bool has_gpu(void)
+{
+    for (size_t i = 0; i < ggml_backend_dev_count(); i++) {
+        if (is_gpu(ggml_backend_dev_get(i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The devices to use, NULL-terminated; for "gpu" libllama chooses. */
 static int choose_devices(const struct erg_load_command *command, struct llama_model_params *params,
                           ggml_backend_dev_t devices[2], bool *out_on_cpu, struct erg_err *err)
@@ -63,7 +79,7 @@ static int choose_devices(const struct erg_load_command *command, struct llama_m
         return 0;
     }
     if (strcmp(command->device, "gpu") == 0) {
-        if (!llama_supports_gpu_offload()) {
+        if (!has_gpu()) {
             return erg_fail(err, ERG_NOT_FOUND, "no GPU that ggml can use");
         }
         return 0;
@@ -241,6 +257,30 @@ static bool is_used(const struct erg_model *model, ggml_backend_dev_t device)
                               strcmp(model->device, ggml_backend_dev_name(device)) == 0);
 }
 
+/* What ggml sees, used or not; a device in software says so in its name. */
+static void describe_gpus(struct erg_jsonw *w)
+{
+    erg_jsonw_key(w, "machine");
+    erg_jsonw_obj_begin(w);
+    erg_jsonw_key(w, "gpus");
+    erg_jsonw_arr_begin(w);
+    for (size_t i = 0; i < ggml_backend_dev_count(); i++) {
+        ggml_backend_dev_t device = ggml_backend_dev_get(i);
+        size_t free_bytes = 0, total_bytes = 0;
+        if (!is_gpu(device)) {
+            continue;
+        }
+        ggml_backend_dev_memory(device, &free_bytes, &total_bytes);
+        erg_jsonw_obj_begin(w);
+        erg_jsonw_kstr(w, "device", ggml_backend_dev_name(device));
+        erg_jsonw_kstr(w, "name", ggml_backend_dev_description(device));
+        erg_jsonw_kint(w, "memory_bytes", (int64_t)total_bytes);
+        erg_jsonw_obj_end(w);
+    }
+    erg_jsonw_arr_end(w);
+    erg_jsonw_obj_end(w);
+}
+
 void erg_engine_describe(const struct erg_model *model, int threads, struct erg_jsonw *w)
 {
     char variant[32] = "";
@@ -271,4 +311,5 @@ void erg_engine_describe(const struct erg_model *model, int threads, struct erg_
     erg_jsonw_kstr(w, "backend", backend);
     erg_jsonw_kint(w, "threads", threads);
     erg_jsonw_obj_end(w);
+    describe_gpus(w);
 }

@@ -35,7 +35,7 @@ int erg_model_load(struct erg_model *model, const struct erg_load_command *comma
                    struct erg_log *log, struct erg_err *err);
 void erg_model_free(struct erg_model *model);
 
-/* The members "model", "engine" (without threads) and "load" of a run's description. */
+/* The members "model" and "load", and "engine" and "machine" (its GPUs), of a run's description. */
 void erg_model_describe(const struct erg_model *model, struct erg_jsonw *w);
 void erg_engine_describe(const struct erg_model *model, int threads, struct erg_jsonw *w);
 
