@@ -2,21 +2,28 @@
 #include "engine/llama/collect.h"
 
 #include "base/mem.h"
-#include "engine/llama/nodes.h"
 
 #include <errno.h>
 #include <ggml-backend.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_READINGS = 1 << 17, MAX_FETCHED_BYTES = 1 << 30, DUMP_NAME_BYTES = 64 };
+enum { MAX_ITEMS = 1 << 24, MAX_FETCHED_BYTES = 1 << 30, DUMP_NAME_BYTES = 64 };
 
-int erg_collect_init(struct erg_collect *collect, double threshold, const char *dump_path,
-                     struct erg_err *err)
+/* Variances of the rows that a norm is about to read. */
+struct norm_rows {
+    size_t norm, first, count;
+};
+
+int erg_collect_init(struct erg_collect *collect, const struct erg_graph *graph, double threshold,
+                     double attention_threshold, const char *dump_path, struct erg_err *err)
 {
     memset(collect, 0, sizeof(*collect));
     collect->kernels = erg_stats_select(ERG_STATS_BEST);
+    collect->graph = graph;
     collect->threshold = threshold;
+    collect->attention_threshold = attention_threshold;
     if (dump_path) {
         collect->dump = fopen(dump_path, "wbe");
         if (!collect->dump) {
@@ -31,14 +38,38 @@ void erg_collect_deinit(struct erg_collect *collect)
     if (collect->dump) {
         fclose(collect->dump);
     }
-    free(collect->readings);
+    free(collect->readings.items);
+    free(collect->attention.items);
+    free(collect->routing.items);
+    free(collect->floats.items);
+    free(collect->ids.items);
+    free(collect->norms.items);
+    free(collect->variances.items);
+    free(collect->masks.items);
+    free(collect->runs.items);
     free(collect->fetched);
+    free(collect->gathered);
     memset(collect, 0, sizeof(*collect));
 }
 
 void erg_collect_begin(struct erg_collect *collect)
 {
-    collect->count = 0;
+    collect->readings.count = collect->attention.count = collect->routing.count = 0;
+    collect->floats.count = collect->ids.count = 0;
+    collect->norms.count = collect->variances.count = 0;
+    collect->masks.count = collect->runs.count = 0;
+    collect->rows_sampled = false;
+    collect->router_entropy = NAN;
+}
+
+void *erg_list_add(struct erg_list *list, size_t count, size_t item_bytes)
+{
+    if (erg_grow(&list->items, &list->capacity, list->count + count, item_bytes, MAX_ITEMS) != 0) {
+        return NULL;
+    }
+    void *added = (char *)list->items + list->count * item_bytes;
+    list->count += count;
+    return added;
 }
 
 static bool scalar_type(enum ggml_type type, enum erg_scalar *out)
@@ -58,26 +89,7 @@ static bool scalar_type(enum ggml_type type, enum erg_scalar *out)
     }
 }
 
-bool erg_collect_may_want(const struct ggml_tensor *tensor)
-{
-    enum erg_scalar type;
-    switch (tensor->op) {
-    case GGML_OP_RMS_NORM: /* the MUL behind it is, and is computed together with it */
-    case GGML_OP_NORM:
-    case GGML_OP_SOFT_MAX:
-    case GGML_OP_SET_ROWS:
-    case GGML_OP_CPY:
-        return false;
-    case GGML_OP_MUL_MAT: /* those of attention have no weight */
-    case GGML_OP_GET_ROWS:
-        return erg_node_reads_weight(tensor);
-    default:
-        return scalar_type(tensor->type, &type);
-    }
-}
-
-/* Where the elements can be read: the tensor's own memory, or a copy of what a device has. */
-static const void *data_of(struct erg_collect *collect, const struct ggml_tensor *tensor)
+const void *erg_collect_data(struct erg_collect *collect, const struct ggml_tensor *tensor)
 {
     const ggml_backend_buffer_t buffer =
         tensor->view_src ? tensor->view_src->buffer : tensor->buffer;
@@ -95,8 +107,8 @@ static const void *data_of(struct erg_collect *collect, const struct ggml_tensor
     return collect->fetched;
 }
 
-static bool view_of(struct erg_collect *collect, const struct ggml_tensor *tensor,
-                    struct erg_tensor_view *out)
+bool erg_collect_view(struct erg_collect *collect, const struct ggml_tensor *tensor,
+                      struct erg_tensor_view *out)
 {
     if (!scalar_type(tensor->type, &out->type)) {
         return false;
@@ -105,41 +117,254 @@ static bool view_of(struct erg_collect *collect, const struct ggml_tensor *tenso
         out->ne[i] = tensor->ne[i];
         out->nb[i] = tensor->nb[i];
     }
-    out->data = data_of(collect, tensor);
+    out->data = erg_collect_data(collect, tensor);
     return out->data != NULL;
 }
 
-static struct erg_reading *next_reading(struct erg_collect *collect)
+/* Which rows of a tensor to look at: tokens are its outermost dimension. */
+struct token_rows {
+    struct erg_rows rows;
+    int64_t index[ERG_COLLECT_ROWS];
+    bool sampled;
+};
+
+static void choose_rows(struct erg_collect *collect, const struct erg_tensor_view *view,
+                        int64_t n_tokens, struct token_rows *out)
 {
-    void *readings = collect->readings;
-    if (erg_grow(&readings, &collect->capacity, collect->count + 1, sizeof(*collect->readings),
-                 MAX_READINGS) != 0) {
-        return NULL;
+    out->rows = (struct erg_rows){.axis = ERG_STATS_DIMS - 1, .index = out->index};
+    while (out->rows.axis > 1 && view->ne[out->rows.axis] == 1) {
+        out->rows.axis--;
     }
-    collect->readings = readings;
-    return &collect->readings[collect->count];
+    int64_t count = view->ne[out->rows.axis];
+    out->sampled = n_tokens > ERG_COLLECT_ROWS && count > ERG_COLLECT_ROWS;
+    out->rows.count = out->sampled ? erg_rows_sample(count, ERG_COLLECT_ROWS, out->index) : count;
+    collect->rows_sampled = collect->rows_sampled || out->sampled;
 }
 
-void erg_collect_read(struct erg_collect *collect, size_t node, const struct ggml_tensor *tensor,
-                      int64_t n_tokens)
+static void add_rows(struct erg_collect *collect, const struct erg_tensor_view *view,
+                     const struct token_rows *rows, struct erg_moments *moments)
 {
+    erg_stats_add(collect->kernels, view, rows->sampled ? &rows->rows : NULL, moments);
+}
+
+/* The share of negative elements in the half of each row that is the gate. */
+static float negative_half(struct erg_collect *collect, const struct ggml_tensor *activation,
+                           struct erg_tensor_view view, const struct token_rows *rows)
+{
+    struct erg_moments moments = {.part = ERG_STATS_NEGATIVE};
+    struct erg_stats stats;
+    bool swapped = activation->op_params[1] != 0; /* the gate comes second */
+    view.ne[0] /= 2;
+    view.data = (const char *)view.data + (swapped ? (size_t)view.ne[0] * view.nb[0] : 0);
+    add_rows(collect, &view, rows, &moments);
+    erg_stats_finish(&moments, &stats);
+    return (float)stats.negative_ratio;
+}
+
+static size_t row_count(const struct ggml_tensor *tensor)
+{
+    return (size_t)(tensor->ne[1] * tensor->ne[2] * tensor->ne[3]);
+}
+
+/* Variance of each row, those of a token side by side, of the tokens chosen; how many. */
+static size_t row_variances(struct erg_collect *collect, const struct erg_tensor_view *view,
+                            int64_t n_tokens)
+{
+    struct token_rows rows;
+    choose_rows(collect, view, n_tokens, &rows);
+    size_t inner = rows.rows.axis == 2 ? (size_t)view->ne[1] : 1;
+    if (view->ne[3] != 1 || (rows.rows.axis != 1 && rows.rows.axis != 2)) {
+        return 0;
+    }
+    size_t count = (size_t)rows.rows.count * inner;
+    float *out = erg_list_add(&collect->variances, count, sizeof(*out));
+    struct erg_tensor_view row = {.type = view->type,
+                                  .ne = {view->ne[0], 1, 1, 1},
+                                  .nb = {view->nb[0], view->nb[1], view->nb[2], view->nb[3]}};
+    for (size_t i = 0; out && i < count; i++) {
+        size_t k = i / inner, token = rows.sampled ? (size_t)rows.index[k] : k;
+        struct erg_moments moments = {.part = ERG_STATS_VARIANCE};
+        struct erg_stats stats;
+        row.data = (const char *)view->data + token * view->nb[rows.rows.axis] +
+                   (inner > 1 ? i % inner * view->nb[1] : 0);
+        erg_stats_add(collect->kernels, &row, NULL, &moments);
+        erg_stats_finish(&moments, &stats);
+        out[i] = (float)stats.variance;
+    }
+    return out ? count : 0;
+}
+
+/* The operand as the norm sees it lies where its producer's result does. */
+static void read_norm_input(struct erg_collect *collect, size_t i, int64_t n_tokens)
+{
+    size_t norm = (size_t)collect->graph->links[i].norm;
+    const struct ggml_tensor *input = collect->graph->keys[norm].tensor->src[0];
     struct erg_tensor_view view;
-    int64_t index[ERG_COLLECT_ROWS];
-    struct erg_reading *reading = next_reading(collect);
-    if (!reading || !view_of(collect, tensor, &view)) {
-        return;
+    if (row_count(input) <= 1 || !erg_collect_view(collect, input, &view)) {
+        return; /* one row: its moments say it all */
     }
-    struct erg_rows rows = {.axis = ERG_STATS_DIMS - 1, .index = index};
-    while (rows.axis > 1 && view.ne[rows.axis] == 1) {
-        rows.axis--; /* tokens are the outermost dimension */
+    struct norm_rows rows = {.norm = norm, .first = collect->variances.count};
+    rows.count = row_variances(collect, &view, n_tokens);
+    struct norm_rows *kept = erg_list_add(&collect->norms, 1, sizeof(*kept));
+    if (kept) {
+        *kept = rows;
     }
-    int64_t count = view.ne[rows.axis];
-    bool sampled = n_tokens > ERG_COLLECT_ROWS && count > ERG_COLLECT_ROWS;
-    rows.count = sampled ? erg_rows_sample(count, ERG_COLLECT_ROWS, index) : count;
-    *reading = (struct erg_reading){
-        .node = node, .moments = {.part = ERG_STATS_ALL, .threshold = collect->threshold}};
-    erg_stats_add(collect->kernels, &view, sampled ? &rows : NULL, &reading->moments);
-    collect->count += reading->moments.count > 0; /* a pass without logits has empty tensors */
+}
+
+/* var(input) / var(output), mean over the rows that have both. */
+static float variance_ratio(const float *in, const float *out, size_t count)
+{
+    double sum = 0;
+    size_t rows = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (out[i] > 0 && isfinite(in[i])) {
+            sum += (double)in[i] / (double)out[i];
+            rows++;
+        }
+    }
+    return rows ? (float)(sum / (double)rows) : NAN;
+}
+
+static float variance_of(const struct erg_reading *reading)
+{
+    struct erg_stats stats;
+    erg_stats_finish(&reading->moments, &stats);
+    return (float)stats.variance;
+}
+
+/* The input of a norm whose rows are one, as `erg_collect_find` has it. */
+static float single_ratio(const struct erg_collect *collect, size_t norm,
+                          const struct erg_reading *result)
+{
+    const struct erg_reading *readings = collect->readings.items;
+    for (size_t k = collect->readings.count; k > 0; k--) {
+        if (collect->graph->links[readings[k - 1].node].norm == (int32_t)norm) {
+            float in = variance_of(&readings[k - 1]), out = variance_of(result);
+            return variance_ratio(&in, &out, 1);
+        }
+    }
+    return NAN;
+}
+
+static float read_norm_output(struct erg_collect *collect, size_t i,
+                              const struct erg_reading *reading, int64_t n_tokens)
+{
+    size_t norm = (size_t)collect->graph->links[i].normed;
+    const struct ggml_tensor *input = collect->graph->keys[norm].tensor->src[0];
+    if (row_count(input) <= 1) {
+        return single_ratio(collect, norm, reading);
+    }
+    const struct norm_rows *norms = collect->norms.items;
+    size_t k = collect->norms.count;
+    while (k > 0 && norms[k - 1].norm != norm) {
+        k--;
+    }
+    struct erg_tensor_view view;
+    if (k == 0 || !erg_collect_view(collect, collect->graph->keys[i].tensor, &view)) {
+        return NAN;
+    }
+    size_t first = collect->variances.count, count = row_variances(collect, &view, n_tokens);
+    const float *variances = collect->variances.items;
+    norms = collect->norms.items;
+    return count == norms[k - 1].count
+               ? variance_ratio(variances + norms[k - 1].first, variances + first, count)
+               : NAN;
+}
+
+/* The share of its gate that an activation suppresses. */
+static float kill_ratio(const struct erg_collect *collect, size_t gate)
+{
+    const struct erg_reading *reading = erg_collect_find(collect, gate);
+    if (!reading) {
+        return NAN;
+    }
+    if (!isnan(reading->negative_ratio)) {
+        return reading->negative_ratio;
+    }
+    struct erg_stats stats;
+    erg_stats_finish(&reading->moments, &stats);
+    return reading->what & ERG_WHAT_SIGN ? (float)stats.negative_ratio : NAN;
+}
+
+const struct erg_reading *erg_collect_find(const struct erg_collect *collect, size_t node)
+{
+    const struct erg_reading *readings = collect->readings.items;
+    size_t low = 0, high = collect->readings.count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (readings[middle].node < node) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < collect->readings.count && readings[low].node == node ? &readings[low] : NULL;
+}
+
+/* What a reading says beyond the moments, of a graph whose links are known. */
+static void read_links(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens,
+                       const struct erg_tensor_view *view, struct erg_reading *reading)
+{
+    const struct erg_graph *graph = collect->graph;
+    const struct erg_graph_links *links = &graph->links[i];
+    if (links->halves >= 0) {
+        struct token_rows rows;
+        choose_rows(collect, view, n_tokens, &rows);
+        reading->negative_ratio =
+            negative_half(collect, graph->keys[links->halves].tensor, *view, &rows);
+    }
+    if (what & ERG_WHAT_ACTIVATION) {
+        reading->extra = kill_ratio(collect, (size_t)links->gate);
+    }
+    if (what & ERG_WHAT_NORM_INPUT) {
+        read_norm_input(collect, i, n_tokens);
+    }
+    if (what & ERG_WHAT_NORM_OUTPUT) {
+        reading->extra = read_norm_output(collect, i, reading, n_tokens);
+    }
+}
+
+static void read_moments(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens)
+{
+    const struct ggml_tensor *tensor = collect->graph->keys[i].tensor;
+    struct erg_reading reading = {
+        .node = (uint32_t)i, .what = what, .negative_ratio = NAN, .extra = NAN};
+    reading.moments.part = what & ERG_WHAT_SIGN ? ERG_STATS_ALL : ERG_STATS_UNSIGNED;
+    reading.moments.threshold = collect->threshold;
+    struct erg_tensor_view view;
+    if (what & ERG_WHAT_SCORES) {
+        if (!erg_collect_scores(collect, i, &reading.moments)) {
+            return;
+        }
+    } else {
+        struct token_rows rows;
+        if (!erg_collect_view(collect, tensor, &view)) {
+            return;
+        }
+        choose_rows(collect, &view, n_tokens, &rows);
+        add_rows(collect, &view, &rows, &reading.moments);
+        if (what & ~(unsigned)ERG_WHAT_MOMENTS) {
+            read_links(collect, i, what, n_tokens, &view, &reading);
+        }
+    }
+    struct erg_reading *kept =
+        reading.moments.count > 0 ? erg_list_add(&collect->readings, 1, sizeof(*kept)) : NULL;
+    if (kept) { /* a pass without logits has empty tensors */
+        *kept = reading;
+    }
+}
+
+void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens)
+{
+    if (what & (ERG_WHAT_MOMENTS | ERG_WHAT_SCORES)) {
+        read_moments(collect, i, what, n_tokens);
+    }
+    if (what & ERG_WHAT_ATTENTION) {
+        erg_collect_attention(collect, i);
+    }
+    if (what & (ERG_WHAT_PROBABILITIES | ERG_WHAT_EXPERTS | ERG_WHAT_EXPERT_WEIGHTS)) {
+        erg_collect_routing(collect, i, what);
+    }
 }
 
 static void dump_name(FILE *dump, const char *name)
@@ -167,7 +392,8 @@ void erg_collect_dump(struct erg_collect *collect, size_t node, const struct ggm
 {
     struct erg_tensor_view view;
     struct erg_node_facts facts;
-    if (!collect->dump || tensor->type != GGML_TYPE_F32 || !view_of(collect, tensor, &view)) {
+    if (!collect->dump || tensor->type != GGML_TYPE_F32 ||
+        !erg_collect_view(collect, tensor, &view)) {
         return;
     }
     int64_t head[] = {(int64_t)node, view.ne[0], view.ne[1], view.ne[2], view.ne[3]};

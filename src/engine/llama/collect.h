@@ -3,56 +3,89 @@
 #define ERG_ENGINE_COLLECT_H
 
 #include "base/err.h"
+#include "engine/llama/graph.h"
 #include "engine/stats/stats.h"
 
-#include <ggml.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 /*
  * The statistics of the tensors read in one pass, in the order of the nodes. Allocates only while
- * graphs are new.
+ * passes grow. What cannot be read (another type, no memory, a mask with many holes) is left out.
  */
-enum { ERG_COLLECT_ROWS = 128 }; /* token positions looked at in one tensor, at most */
+enum {
+    ERG_COLLECT_ROWS = 128,    /* token positions looked at in one tensor, at most … */
+    ERG_COLLECT_QUERIES = 256, /* … and in one attention matrix */
+};
 
 /* What was read of one node. */
 struct erg_reading {
-    size_t node; /* index in the graph's list */
+    uint32_t node; /* index in the graph's list */
+    uint32_t what; /* bits of enum erg_what */
     struct erg_moments moments;
+    float negative_ratio; /* of the half that is a gate; NaN when there is none */
+    float extra;          /* kill ratio of an activation, variance ratio of a norm; or NaN */
+};
+
+/* Of a softmax: `heads` entropies, largest weights and sparsities at `first` of the floats. */
+struct erg_attention_reading {
+    uint32_t node, heads;
+    uint32_t span; /* in the report */
+    size_t first;
+    struct erg_attention all; /* weights of all heads together */
+};
+
+/* Of a choice of experts: `tokens` × `used` of them, and their weights. */
+struct erg_routing_reading {
+    uint32_t node, tokens, used, experts;
+    uint32_t span;
+    float entropy;       /* nats; NaN = not known */
+    size_t first_expert; /* of the ids */
+    size_t first_weight; /* of the floats; SIZE_MAX = not read */
+};
+
+/* Things that a pass has any number of. */
+struct erg_list {
+    void *items;
+    size_t count, capacity;
 };
 
 struct erg_collect {
     const struct erg_stats_kernels *kernels;
-    double threshold; /* sparsity counts |x| below it */
-    struct erg_reading *readings;
-    size_t count, capacity;
-    void *fetched; /* a tensor copied from a device */
+    double threshold;           /* sparsity counts |x| below it */
+    double attention_threshold; /* and weights of attention below this one */
+    const struct erg_graph *graph;
+    bool rows_sampled; /* in this pass */
+    struct erg_list readings, attention, routing;
+    struct erg_list floats, ids; /* what these refer to: float, uint16_t */
+    struct erg_list norms, variances;
+    struct erg_list masks, runs; /* attention.c */
+    float router_entropy;        /* of the distribution read last */
+    void *fetched;               /* a tensor copied from a device */
     size_t fetched_bytes;
+    void *gathered; /* a row with holes, without them */
+    size_t gathered_bytes;
     FILE *dump;
 };
 
 /* `dump_path`: write every tensor given to erg_collect_dump() there, for tests; NULL = don't. */
-int erg_collect_init(struct erg_collect *collect, double threshold, const char *dump_path,
-                     struct erg_err *err);
+int erg_collect_init(struct erg_collect *collect, const struct erg_graph *graph, double threshold,
+                     double attention_threshold, const char *dump_path, struct erg_err *err);
 void erg_collect_deinit(struct erg_collect *collect);
 
 /* Forget the pass before. */
 void erg_collect_begin(struct erg_collect *collect);
 
 /*
- * Whether statistics may be of a node whose graph is not known yet. Cheap, and says yes to more
- * nodes than needed.
+ * Read `what` (bits of enum erg_what) of the i-th node of the graph, whose tensor is completely
+ * computed: all rows, or some evenly spaced when a pass over `n_tokens` has more. Nodes come in
+ * ascending order. Of a node that is not known yet only MOMENTS can be read.
  */
-bool erg_collect_may_want(const struct ggml_tensor *tensor);
+void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens);
 
-/*
- * Read a tensor that is completely computed: all rows, or ERG_COLLECT_ROWS of them evenly spaced
- * when a pass over `n_tokens` has more. Nodes come in ascending order. What cannot be read (another
- * type, no memory) is left out.
- */
-void erg_collect_read(struct erg_collect *collect, size_t node, const struct ggml_tensor *tensor,
-                      int64_t n_tokens);
+/* The reading of a node of this pass; NULL = there is none. */
+const struct erg_reading *erg_collect_find(const struct erg_collect *collect, size_t node);
 
 /*
  * Append a tensor to the dump: its index in the graph, its four sizes (five int64), operation, name
@@ -60,5 +93,20 @@ void erg_collect_read(struct erg_collect *collect, size_t node, const struct ggm
  * gaps.
  */
 void erg_collect_dump(struct erg_collect *collect, size_t node, const struct ggml_tensor *tensor);
+
+/* For attention.c and routing.c. */
+
+/* Where a tensor's memory can be read: its own, or a copy of what a device has; NULL = nowhere. */
+const void *erg_collect_data(struct erg_collect *collect, const struct ggml_tensor *tensor);
+bool erg_collect_view(struct erg_collect *collect, const struct ggml_tensor *tensor,
+                      struct erg_tensor_view *out);
+/* Room for `count` more items of a list, which are counted as there; NULL when memory is short. */
+void *erg_list_add(struct erg_list *list, size_t count, size_t item_bytes);
+
+/* attention.c: of scores, the moments of visible cells; of a softmax, a reading of its heads. */
+bool erg_collect_scores(struct erg_collect *collect, size_t i, struct erg_moments *moments);
+void erg_collect_attention(struct erg_collect *collect, size_t i);
+/* routing.c: what a router does in its layer. */
+void erg_collect_routing(struct erg_collect *collect, size_t i, unsigned what);
 
 #endif

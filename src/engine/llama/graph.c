@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/llama/graph.h"
 
+#include "base/err.h"
 #include "base/mem.h"
+#include "engine/llama/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_NODES = 1 << 17 };
 
-void erg_graph_init(struct erg_graph *graph, ergon_probe *probe, bool statistics)
+void erg_graph_init(struct erg_graph *graph, ergon_probe *probe,
+                    const struct erg_graph_options *options)
 {
     memset(graph, 0, sizeof(*graph));
     graph->probe = probe;
-    graph->statistics = statistics;
+    graph->options = *options;
     graph->fused_norm_id = ergon_probe_name(probe, ERG_OPERATION_FUSED_NORM);
 }
 
 void erg_graph_deinit(struct erg_graph *graph)
 {
+    free(graph->costs);
+    free(graph->links);
     free(graph->nodes);
     free(graph->keys);
     memset(graph, 0, sizeof(*graph));
@@ -36,25 +41,35 @@ static bool same(const struct erg_graph_key *key, const struct ggml_tensor *tens
            key->src1 == tensor->src[1] && memcmp(key->ne, tensor->ne, sizeof(key->ne)) == 0;
 }
 
+static int make_array(void **array, size_t capacity, size_t size)
+{
+    void *grown = erg_realloc(*array, capacity * size);
+    *array = grown ? grown : *array;
+    return grown ? 0 : ERG_NOMEM;
+}
+
+/* All arrays grow together; `capacity` is what the smallest of them holds. */
 static bool make_room(struct erg_graph *graph)
 {
     if (graph->count < graph->capacity) {
         return true;
     }
-    void *nodes = graph->nodes, *keys = graph->keys;
-    size_t node_room = graph->capacity, key_room = graph->capacity;
-    int status = erg_grow(&nodes, &node_room, graph->count + 1, sizeof(*graph->nodes), MAX_NODES);
+    size_t capacity = graph->capacity ? 2 * graph->capacity : 512;
+    void *keys = graph->keys, *nodes = graph->nodes, *links = graph->links, *costs = graph->costs;
+    int status = capacity > MAX_NODES ? ERG_LIMIT : 0;
+    status = status ? status : make_array(&keys, capacity, sizeof(*graph->keys));
+    status = status ? status : make_array(&nodes, capacity, sizeof(*graph->nodes));
+    if (graph->options.operations) {
+        status = status ? status : make_array(&links, capacity, sizeof(*graph->links));
+        status = status ? status : make_array(&costs, capacity, sizeof(*graph->costs));
+    }
+    graph->keys = keys;
     graph->nodes = nodes;
-    if (status == 0) {
-        status = erg_grow(&keys, &key_room, node_room, sizeof(*graph->keys), MAX_NODES);
-        graph->keys = keys;
-    }
-    if (status != 0) {
-        graph->out_of_memory = true;
-        return false;
-    }
-    graph->capacity = node_room < key_room ? node_room : key_room;
-    return true;
+    graph->links = links;
+    graph->costs = costs;
+    graph->out_of_memory = graph->out_of_memory || status != 0;
+    graph->capacity = status == 0 ? capacity : graph->capacity;
+    return status == 0;
 }
 
 void erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor)
@@ -88,15 +103,6 @@ bool erg_graph_is_overwritten(const struct erg_graph *graph, size_t i)
            (two && erg_node_overlaps(node, graph->keys[i + 2].tensor));
 }
 
-static enum erg_read plan_reading(const struct erg_graph *graph, size_t i, bool is_result)
-{
-    if (!graph->statistics || !is_result) {
-        return ERG_READ_NEVER;
-    }
-    bool last = i + 1 == graph->count;
-    return last || erg_graph_is_overwritten(graph, i) ? ERG_READ_CUT : ERG_READ_NEXT;
-}
-
 static void warn_guess(struct erg_graph *graph, const struct erg_node_facts *facts,
                        const struct erg_node_class *class)
 {
@@ -113,11 +119,15 @@ static void warn_guess(struct erg_graph *graph, const struct erg_node_facts *fac
 static void take_over(struct erg_graph *graph, size_t i, const struct erg_node_class *class)
 {
     struct erg_graph_node *node = &graph->nodes[i];
-    node->layer = class->layer;
-    node->component = class->component;
-    node->component_id = ergon_probe_name(graph->probe, erg_component_name(class->component));
-    node->operation_id = ergon_probe_name(graph->probe, class->operation);
-    erg_node_cost(graph->keys[i].tensor, &node->cost);
+    const char *component = erg_component_name(class->component);
+    memset(node, 0, sizeof(*node));
+    node->layer = (int16_t) class->layer;
+    node->component = (uint8_t) class->component;
+    node->component_id = (uint16_t)ergon_probe_name(graph->probe, component);
+    node->operation_id = (uint16_t)ergon_probe_name(graph->probe, class->operation);
+    if (graph->options.operations) {
+        erg_node_cost(graph->keys[i].tensor, &graph->costs[i]);
+    }
 }
 
 static bool same_component(const struct erg_graph_node *a, const struct erg_graph_node *b)
@@ -167,7 +177,24 @@ void erg_graph_classify(struct erg_graph *graph, FILE *dump)
     for (size_t i = 0; i < count; i++) {
         graph->nodes[i].ends_component =
             i + 1 == count || !same_component(&graph->nodes[i], &graph->nodes[i + 1]);
-        graph->nodes[i].read = plan_reading(graph, i, results[i]);
+    }
+    if (graph->options.statistics) {
+        erg_plan_reading(graph, facts, classes, results);
     }
     graph->known = count;
+    graph->changed = false;
+}
+
+void erg_graph_learn(struct erg_graph *graph, struct ggml_cgraph *nodes, FILE *dump)
+{
+    erg_graph_begin(graph);
+    graph->known = 0; /* the same nodes may lie elsewhere now */
+    for (int i = 0; i < ggml_graph_n_nodes(nodes); i++) {
+        const struct ggml_tensor *node = ggml_graph_node(nodes, i);
+        if (erg_node_is_executed(node)) {
+            erg_graph_add(graph, node);
+        }
+    }
+    erg_graph_classify(graph, dump);
+    erg_graph_begin(graph);
 }

@@ -8,23 +8,49 @@
 /*
  * The executed nodes of the graph of the latest pass, with what they are. libllama hands out the
  * same tensors token after token, so a node that looks as before keeps its class; when any differs
- * the whole list is classified again, after the pass.
+ * the whole list is classified again: before the pass where graphs can be watched (schedule.h),
+ * else after it.
  */
 /* When the tensor of a node can be read that was computed by several threads. */
 enum erg_read {
-    ERG_READ_NEVER, /* no statistics are of it */
+    ERG_READ_NEVER, /* it never exists, or holds no numbers */
     ERG_READ_NEXT,  /* at the stamp of the node after it, which leaves its memory alone */
     ERG_READ_CUT,   /* only where the graph is cut behind it: the next node writes over it */
 };
 
+/* What is read of the tensor of a node; bits. */
+enum erg_what {
+    ERG_WHAT_MOMENTS = 1 << 0,        /* statistics of its elements … */
+    ERG_WHAT_SIGN = 1 << 1,           /* … and the share of the negative ones */
+    ERG_WHAT_SCORES = 1 << 2,         /* of an attention matrix before its softmax: visible cells */
+    ERG_WHAT_ATTENTION = 1 << 3,      /* and behind it, by heads */
+    ERG_WHAT_NORM_INPUT = 1 << 4,     /* the variance of its rows … */
+    ERG_WHAT_NORM_OUTPUT = 1 << 5,    /* … and what a norm has made of it */
+    ERG_WHAT_PROBABILITIES = 1 << 6,  /* a router's distribution over its experts */
+    ERG_WHAT_EXPERTS = 1 << 7,        /* those it chose … */
+    ERG_WHAT_EXPERT_WEIGHTS = 1 << 8, /* … and how much each counts */
+    ERG_WHAT_ACTIVATION = 1 << 9,     /* of its gate, the share that it suppresses */
+};
+
+/* Small, since all of them are walked when a pass is reported, out of a cold cache. */
 struct erg_graph_node {
-    struct erg_node_cost cost;
-    int layer; /* -1 = outside the layers */
-    enum erg_component component;
-    uint32_t component_id, operation_id; /* names in the probe */
+    int16_t layer;                       /* -1 = outside the layers */
+    uint16_t component_id, operation_id; /* names in the probe */
+    uint8_t component;                   /* enum erg_component */
+    uint8_t read;                        /* enum erg_read */
+    uint16_t standard, deep;             /* enum erg_what at these depths */
     bool norm_fused; /* a norm that the CPU computes together with the MUL after it */
     bool ends_component;
-    enum erg_read read;
+};
+
+/* What a node has to do with others, by index; -1 = nothing. */
+struct erg_graph_links {
+    int32_t softmax; /* SCORES: the softmax that has the mask */
+    int32_t norm;    /* NORM_INPUT: the norm that reads it */
+    int32_t normed;  /* NORM_OUTPUT: the norm it is the result of */
+    int32_t gate;    /* an activation: the node whose negative elements it suppresses */
+    int32_t halves;  /* the activation, of one operand, that takes half of this node as its gate */
+    int32_t routed;  /* EXPERTS: the first node that computes with the experts chosen */
 };
 
 /*
@@ -38,24 +64,33 @@ struct erg_graph_key {
     enum ggml_op op;
 };
 
+struct erg_graph_options {
+    bool statistics; /* plan the reading of tensors … */
+    bool operations; /* … of all operations; know what they cost */
+    const bool *layers;
+    int layer_count; /* borrowed: of which layers; NULL = of all */
+};
+
 struct erg_graph {
     ergon_probe *probe;
+    struct erg_graph_options options;
     struct erg_graph_key *keys;
     struct erg_graph_node *nodes;
+    struct erg_graph_links *links; /* where operations are read */
+    struct erg_node_cost *costs;   /* likewise */
     size_t capacity;
     size_t count;       /* asked in this pass */
     size_t known;       /* classified, from the pass before */
     bool changed;       /* some node differs from the pass before */
     bool out_of_memory; /* the list is incomplete */
-    bool statistics;    /* plan the reading of tensors */
     bool any_guessed;
     bool warned_guess;
     uint32_t fused_norm_id; /* name of a norm executed together with its MUL */
     size_t fused_count;
 };
 
-/* With `statistics`, `read` of the nodes is filled. */
-void erg_graph_init(struct erg_graph *graph, ergon_probe *probe, bool statistics);
+void erg_graph_init(struct erg_graph *graph, ergon_probe *probe,
+                    const struct erg_graph_options *options);
 void erg_graph_deinit(struct erg_graph *graph);
 
 void erg_graph_begin(struct erg_graph *graph);
@@ -71,5 +106,8 @@ bool erg_graph_is_overwritten(const struct erg_graph *graph, size_t i);
 
 /* Classify the list when it changed; with `dump`, write its facts there as well. */
 void erg_graph_classify(struct erg_graph *graph, FILE *dump);
+
+/* Learn a graph that has its memory but has not run: what follows is known from its first node. */
+void erg_graph_learn(struct erg_graph *graph, struct ggml_cgraph *nodes, FILE *dump);
 
 #endif

@@ -40,6 +40,16 @@ bool erg_node_reads_weight(const struct ggml_tensor *node)
     return false;
 }
 
+bool erg_node_reads(const struct ggml_tensor *node, const struct ggml_tensor *other)
+{
+    for (int i = 0; i < GGML_MAX_SRC; i++) {
+        if (node->src[i] && behind_views(node->src[i]) == other) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool erg_node_overlaps(const struct ggml_tensor *a, const struct ggml_tensor *b)
 {
     const char *from_a = a->data, *from_b = b->data;

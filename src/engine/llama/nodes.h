@@ -34,6 +34,9 @@ void erg_node_cost(const struct ggml_tensor *node, struct erg_node_cost *out);
 /* Whether the bytes of two tensors overlap. */
 bool erg_node_overlaps(const struct ggml_tensor *a, const struct ggml_tensor *b);
 
+/* Whether the node reads what the other one computes, views seen through. */
+bool erg_node_reads(const struct ggml_tensor *node, const struct ggml_tensor *other);
+
 /* Whether an operand of the node, views seen through, is a weight. */
 bool erg_node_reads_weight(const struct ggml_tensor *node);
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_ENGINE_INSTRUMENT_STATE_H
+#define ERG_ENGINE_INSTRUMENT_STATE_H
+
+#include "engine/llama/collect.h"
+#include "engine/llama/graph.h"
+#include "engine/llama/instrument.h"
+#include "engine/llama/schedule.h"
+
+/* What an instrument has open; filled by instrument.c while a pass runs, told by report.c after. */
+
+/* End of an executed stretch of nodes: in trace one node (or fused pair), in observe one cut. */
+struct erg_stamp {
+    int64_t t_ns;         /* where the next stretch begins */
+    uint32_t profiler_ns; /* spent on statistics before that */
+    uint32_t nodes_done;  /* observe: executed nodes up to here */
+};
+
+struct erg_instrument {
+    ergon_probe *probe;
+    struct erg_instrument_options options;
+    struct erg_graph graph;
+    struct erg_collect collect;
+    struct erg_schedule_watch watch;
+    FILE *dump;
+
+    struct erg_stamp *stamps;
+    size_t stamp_capacity;
+    size_t stamp_count;
+    bool stamps_lost;
+    enum erg_depth depth; /* of this pass */
+    int64_t t0_ns;
+    int64_t asked_ns;   /* the last ask before the first node ran */
+    int64_t learned_ns; /* spent on learning its graph before that */
+    size_t asks;        /* of this pass, no-ops included */
+    size_t first_batch; /* asks before the first node ran, in the pass before */
+    int64_t next_tick_ns;
+    bool stopped;
+    bool warned_mismatch;
+
+    bool watched;     /* graphs are learned before they run */
+    bool reads_cut;   /* statistics are taken where the graph is cut next */
+    size_t known;     /* nodes of this pass, from the first on, that were there before */
+    size_t executed;  /* trace: nodes of this pass computed so far */
+    size_t pending;   /* trace: 1 + the node to be read at the next stamp, 0 = none */
+    bool pairs_known; /* trace: it is known whether … */
+    bool pairs;       /* … a norm and its MUL give one stamp together */
+
+    uint32_t graph_prepare, output, sampling, profiler, unattributed, gate_up_proj;
+};
+
+/* report.c */
+void erg_instrument_report(struct erg_instrument *instrument, const struct erg_pass_times *times);
+
+bool erg_instrument_is_gate_or_up(uint8_t component);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_ENGINE_PLAN_H
+#define ERG_ENGINE_PLAN_H
+
+#include "engine/llama/graph.h"
+
+/*
+ * Which tensors of a graph are read, what of them, and when: fills `read`, `standard`, `deep` and
+ * the links of nodes that are classified. `results`: the nodes that statistics of components are
+ * of.
+ */
+void erg_plan_reading(struct erg_graph *graph, const struct erg_node_facts *facts,
+                      const struct erg_node_class *classes, const bool *results);
+
+/*
+ * Keep results from being written over before they are read: mark, as outputs, those that the next
+ * nodes might be computed in place of, as long as that costs little memory. True when there are
+ * any. For a graph whose memory is not planned yet.
+ */
+bool erg_plan_keep(struct ggml_cgraph *nodes, bool operations);
+
+/* Whether statistics may be of a node whose graph is not known. Cheap, and says yes to more nodes
+ * than needed. */
+bool erg_plan_may_read(const struct ggml_tensor *tensor, bool operations);
+
+#endif
