@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
 
+#include "base/system.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -8,29 +10,18 @@
 /* One second in nanoseconds. */
 #define NS_PER_S INT64_C(1000000000)
 
-#ifdef __APPLE__
-#define MONOTONIC CLOCK_UPTIME_RAW
-#else
-#define MONOTONIC CLOCK_MONOTONIC
-#endif
-
-static int64_t read_clock(clockid_t id)
-{
-    struct timespec ts;
-    clock_gettime(id, &ts);
-    return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
 static int64_t system_now_ns(void *user)
 {
     (void)user;
-    return read_clock(MONOTONIC);
+    return erg_system_now_ns();
 }
 
 static int64_t system_wall_ns(void *user)
 {
+    struct timespec ts;
     (void)user;
-    return read_clock(CLOCK_REALTIME);
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
 static void system_sleep_until_ns(void *user, int64_t deadline_ns)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/err.h"
 
+#include "base/system.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,8 +98,8 @@ int erg_fail_errno(struct erg_err *err, int sys_errno, const char *fmt, ...)
         err->sys_errno = sys_errno;
         vsnprintf(err->text, sizeof err->text, fmt, ap);
         va_end(ap);
-        char reason[96];
-        const char *text = strerror_r(sys_errno, reason, sizeof reason);
+        char text[96];
+        erg_system_errno_text(sys_errno, text, sizeof text);
         size_t len = strlen(err->text);
         snprintf(err->text + len, sizeof err->text - len, ": %s", text);
         /* strerror capitalises; our messages do not. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/num.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -121,4 +122,36 @@ int64_t erg_add_sat_i64(int64_t a, int64_t b)
     if (!__builtin_add_overflow(a, b, &sum))
         return sum;
     return b > 0 ? INT64_MAX : INT64_MIN;
+}
+
+/* Digits of the number at `p`, leading zeros left out; `*p` moves to its first digit that counts.
+ */
+static size_t digits_at(const char **p)
+{
+    *p += strspn(*p, "0");
+    return strspn(*p, "0123456789");
+}
+
+int erg_compare_natural(const char *a, const char *b)
+{
+    const char *left = a, *right = b;
+    while (*left && *right) {
+        if (isdigit((unsigned char)*left) && isdigit((unsigned char)*right)) {
+            size_t left_len = digits_at(&left), right_len = digits_at(&right);
+            int order = left_len != right_len ? (left_len < right_len ? -1 : 1)
+                                              : memcmp(left, right, left_len);
+            if (order)
+                return order;
+            left += left_len;
+            right += right_len;
+        } else if (*left != *right) {
+            return (unsigned char)*left < (unsigned char)*right ? -1 : 1;
+        } else {
+            left++;
+            right++;
+        }
+    }
+    if (*left || *right)
+        return *left ? 1 : -1;
+    return strcmp(a, b); /* the same but for zeros in front */
 }

@@ -28,4 +28,7 @@ void erg_format_bytes(uint64_t bytes, char *out, size_t out_bytes);
 /* Saturating a + b for counts and sums of outside data. */
 int64_t erg_add_sat_i64(int64_t a, int64_t b);
 
+/* Order of two names, numbers in them by their value: hwmon9, hwmon010, hwmon10. As strcmp(). */
+int erg_compare_natural(const char *a, const char *b);
+
 #endif

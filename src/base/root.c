@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/system.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -53,13 +54,22 @@ int erg_root_path(const struct erg_root *root, const char *path, char *out, size
     return 0;
 }
 
+int erg_open_file(const char *path, int flags, mode_t mode)
+{
+    int fd;
+    do {
+        fd = open(path, flags | O_CLOEXEC, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 int erg_root_open(const struct erg_root *root, const char *path, int *out_fd, struct erg_err *err)
 {
     char full[2048];
     int rc = erg_root_path(root, path, full, sizeof full, err);
     if (rc)
         return rc;
-    int fd = open(full, O_RDONLY | O_CLOEXEC);
+    int fd = erg_open_file(full, O_RDONLY, 0);
     if (fd < 0)
         return erg_fail_errno(err, errno, "cannot read '%.128s'", path);
     *out_fd = fd;
@@ -70,6 +80,8 @@ int erg_root_read_text(const struct erg_root *root, const char *path, char *out,
                        struct erg_err *err)
 {
     ERG_AUTO_FD int fd = -1;
+    if (!root->prefix[0] && erg_system_text(path, out, out_bytes) == 0)
+        return 0;
     int rc = erg_root_open(root, path, &fd, err);
     if (rc)
         return rc;
@@ -106,7 +118,7 @@ int erg_root_read_i64(const struct erg_root *root, const char *path, int64_t *ou
 
 static int by_version(const void *a, const void *b)
 {
-    return strverscmp(*(char *const *)a, *(char *const *)b);
+    return erg_compare_natural(*(char *const *)a, *(char *const *)b);
 }
 
 int erg_root_list(const struct erg_root *root, const char *path, char ***out_names,
@@ -152,11 +164,12 @@ void erg_root_free_names(char **names, size_t count)
 int erg_read_file(const char *path, size_t max_bytes, char **out_bytes, size_t *out_len,
                   struct erg_err *err)
 {
-    ERG_AUTO_FILE FILE *file = fopen(path, "rbe");
-    if (!file)
+    ERG_AUTO_FD int fd = erg_open_file(path, O_RDONLY, 0);
+    if (fd < 0)
         return erg_fail_errno(err, errno, "cannot read '%.128s'", path);
     char *bytes = NULL;
-    size_t len = 0, capacity = 0, n;
+    size_t len = 0, capacity = 0;
+    ssize_t n;
     do {
         void *items = bytes;
         int rc = erg_grow(&items, &capacity, len + 65536, 1, max_bytes + 65537);
@@ -165,15 +178,15 @@ int erg_read_file(const char *path, size_t max_bytes, char **out_bytes, size_t *
             free(bytes);
             return erg_fail(err, rc, "cannot read '%.128s': %s", path, erg_code_text(rc));
         }
-        n = fread(bytes + len, 1, capacity - len - 1, file);
-        len += n;
-    } while (n && len <= max_bytes);
-    if (ferror(file) || len > max_bytes) {
-        int too_long = len > max_bytes;
+        n = read(fd, bytes + len, capacity - len - 1);
+        len += n > 0 ? (size_t)n : 0;
+    } while ((n > 0 || (n < 0 && errno == EINTR)) && len <= max_bytes);
+    if (n < 0 || len > max_bytes) {
+        int failure = errno;
         free(bytes);
-        if (too_long)
+        if (len > max_bytes)
             return erg_fail(err, ERG_LIMIT, "'%.128s' is larger than %zu bytes", path, max_bytes);
-        return erg_fail_errno(err, errno, "cannot read '%.128s'", path);
+        return erg_fail_errno(err, failure, "cannot read '%.128s'", path);
     }
     bytes[len] = '\0';
     *out_bytes = bytes;

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * Rooted file access: every sensor read below /sys and /proc goes through a root, which is "/" or
@@ -25,7 +26,8 @@ int erg_root_path(const struct erg_root *root, const char *path, char *out, size
 
 /*
  * Read a small text file into `out` as a C string, trailing white space removed. LIMIT when it
- * does not fit.
+ * does not fit. Where a system has no /proc, the real root still has the texts of
+ * erg_system_text().
  */
 int erg_root_read_text(const struct erg_root *root, const char *path, char *out, size_t out_bytes,
                        struct erg_err *err);
@@ -39,11 +41,14 @@ int erg_root_open(const struct erg_root *root, const char *path, int *out_fd, st
 
 /*
  * Names in a directory, sorted, "." and ".." left out; free with erg_root_free_names(). Order is
- * that of strverscmp, so that hwmon10 follows hwmon9.
+ * that of erg_compare_natural(): hwmon10 follows hwmon9.
  */
 int erg_root_list(const struct erg_root *root, const char *path, char ***out_names,
                   size_t *out_count, struct erg_err *err);
 void erg_root_free_names(char **names, size_t count);
+
+/* open(2), close-on-exec, begun again when a signal interrupts it; -1 and errno. */
+int erg_open_file(const char *path, int flags, mode_t mode);
 
 /* Read a whole regular file (any path, not rooted) of at most `max_bytes`; free() the result. */
 int erg_read_file(const char *path, size_t max_bytes, char **out_bytes, size_t *out_len,

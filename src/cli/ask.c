@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,13 +75,15 @@ static bool read_line(int fd, int64_t deadline_ns, char *out, size_t out_bytes)
 static bool reap(pid_t pid, int64_t deadline_ns, int *out_status)
 {
     const struct erg_clock *clock = erg_clock_system();
-    while (waitpid(pid, out_status, WNOHANG) == 0) {
+    for (;;) {
+        pid_t got = waitpid(pid, out_status, WNOHANG);
+        if (got > 0 || (got < 0 && errno != EINTR))
+            return true;
         int64_t now = erg_clock_now_ns(clock);
         if (now >= deadline_ns)
             return false;
         clock->sleep_until_ns(clock->user, now + LOOK_AGAIN_MS * INT64_C(1000000));
     }
-    return true;
 }
 
 int erg_ask_program(const char *program, const char *argument, int patience_ms, char *out,
@@ -88,7 +91,7 @@ int erg_ask_program(const char *program, const char *argument, int patience_ms, 
 {
     int fds[2], status = 0;
     pid_t pid;
-    if (pipe2(fds, O_CLOEXEC))
+    if (erg_system_pipe(fds))
         return erg_fail_errno(err, errno, "cannot run '%s'", program);
     int64_t deadline_ns =
         erg_clock_now_ns(erg_clock_system()) + (int64_t)patience_ms * INT64_C(1000000);
@@ -102,7 +105,8 @@ int erg_ask_program(const char *program, const char *argument, int patience_ms, 
     close(fds[0]);
     if (!ended) {
         kill(-pid, SIGKILL);
-        waitpid(pid, &status, 0);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
         return erg_fail(err, ERG_BUSY, "'%s %s' did not end within %d ms", program, argument,
                         patience_ms);
     }

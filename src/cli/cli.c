@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/mem.h"
+#include "base/system.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -153,7 +154,8 @@ int erg_cli_json_end(const struct erg_cli *cli, struct erg_jsonw *w)
 {
     struct erg_err err = {0};
     int rc = erg_jsonw_finish(w);
-    errno = 0;
+    if (!rc)
+        errno = 0; /* else it says why a write failed */
     if (!rc && fputc('\n', stdout) != EOF && fflush(stdout) == 0)
         return ERG_EXIT_OK;
     if (rc == ERG_GONE)
@@ -297,11 +299,11 @@ static int run_command(struct erg_cli *cli, int argc, const char *const *argv)
     return status ? status : command->run(cli);
 }
 
-/* The folder this program lies in, from the kernel's link to it. */
+/* The folder this program lies in; "" when that cannot be told. */
 static void find_program_dir(char *out, size_t out_bytes)
 {
-    ssize_t len = readlink("/proc/self/exe", out, out_bytes - 1);
-    out[len < 0 ? 0 : len] = '\0';
+    if (erg_system_program_path(out, out_bytes) < 0)
+        out[0] = '\0';
     char *slash = strrchr(out, '/');
     if (slash)
         *slash = '\0';
@@ -348,6 +350,7 @@ int erg_cli_main(int argc, const char *const *argv)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     /* A reader that goes away is an error of write(), not the end of a measurement. */
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* likewise a file that may not grow (ulimit -f) */
     erg_term_init(&cli.term);
     find_program_dir(cli.program_dir, sizeof cli.program_dir);
     return dispatch(&cli, argc > 0 ? argc - 1 : 0, argv + 1);

@@ -43,7 +43,7 @@ static const struct erg_option options[] = {
 struct output {
     int fd;
     char temporary[ERG_MAX_PATH_BYTES];
-    struct erg_err *err;
+    struct erg_err failure; /* of the last write; exporters only know that it failed */
 };
 
 static int write_all(void *user, const void *bytes, size_t len)
@@ -54,7 +54,7 @@ static int write_all(void *user, const void *bytes, size_t len)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return erg_fail_errno(out->err, errno, "cannot write the export");
+            return erg_fail_errno(&out->failure, errno, "cannot write the export");
         at += n;
         len -= (size_t)n;
     }
@@ -78,12 +78,14 @@ static int open_temporary(struct output *out, const char *path, struct erg_err *
 static int export_to_file(const struct erg_exporter *exporter, struct erg_export_request *request,
                           const char *path, struct erg_err *err)
 {
-    struct output out = {.fd = -1, .err = err};
+    struct output out = {.fd = -1};
     int rc = open_temporary(&out, path, err);
     if (rc)
         return rc;
     request->user = &out;
     rc = exporter->write(request, err);
+    if (rc && out.failure.code)
+        *err = out.failure;
     if (!rc && fsync(out.fd) != 0 && errno != EINVAL)
         rc = erg_fail_errno(err, errno, "cannot write '%s'", path);
     if (close(out.fd) != 0 && !rc)
@@ -135,7 +137,7 @@ static int export_run(struct erg_cli *cli, struct erg_store *store,
     const struct options *o = cli->options;
     struct erg_err err = {0};
     ERG_AUTO_FREE char *id = NULL;
-    struct output standard = {.fd = STDOUT_FILENO, .err = &err};
+    struct output standard = {.fd = STDOUT_FILENO};
     int rc = erg_store_resolve(store, cli->args[0], &id, &err);
     if (rc)
         return erg_cli_fail(cli, &err);
@@ -151,7 +153,7 @@ static int export_run(struct erg_cli *cli, struct erg_store *store,
     if (rc == ERG_GONE && !to_file)
         return ERG_EXIT_OK;
     if (rc)
-        return erg_cli_fail(cli, &err);
+        return erg_cli_fail(cli, standard.failure.code ? &standard.failure : &err);
     if (to_file)
         erg_cli_note(cli, "%s written to '%s' as %s", id, path, exporter->name);
     return ERG_EXIT_OK;

@@ -5,6 +5,7 @@
 #include "store/copy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ static int make_file(struct temporary *out, int *out_fd, struct erg_err *err)
         snprintf(file.path, sizeof file.path, "%s/ergon-export-XXXXXX", dir && *dir ? dir : "/tmp");
     if (len < 0 || (size_t)len >= sizeof file.path)
         return erg_fail(err, ERG_LIMIT, "the name of the temporary folder is too long");
-    int fd = mkstemp(file.path);
+    int fd = mkostemp(file.path, O_CLOEXEC);
     if (fd < 0)
         return erg_fail_errno(err, errno, "cannot make '%.200s'", file.path);
     *out = file;
@@ -40,7 +41,9 @@ static int send_file(const struct erg_export_request *request, int fd, struct er
 {
     char chunk[65536];
     ssize_t n;
-    while ((n = read(fd, chunk, sizeof chunk)) > 0) {
+    while ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR)) {
+        if (n < 0)
+            continue;
         int rc = request->sink(request->user, chunk, (size_t)n);
         if (rc)
             return erg_out_fail(err, rc);

@@ -2,6 +2,7 @@
 #include "model/discover.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/root.h"
 
 #include <stdio.h>
@@ -163,7 +164,7 @@ static int scan_top(struct erg_model_list *list, const char *dir)
 static int compare_paths(const void *a, const void *b)
 {
     const struct erg_model_entry *left = a, *right = b;
-    return strverscmp(left->path, right->path);
+    return erg_compare_natural(left->path, right->path);
 }
 
 int erg_model_discover(const struct erg_model_dirs *dirs, struct erg_model_list *out,

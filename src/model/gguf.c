@@ -2,6 +2,7 @@
 #include "model/gguf.h"
 
 #include "base/mem.h"
+#include "base/root.h"
 #include "model/gguf_cursor.h"
 #include "model/gguf_types.h"
 
@@ -514,7 +515,7 @@ static int read_fd(void *user, uint64_t offset, void *out, size_t len, struct er
 int erg_gguf_read(const char *path, struct erg_model_info *out, struct erg_err *err)
 {
     struct stat st;
-    ERG_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ERG_AUTO_FD int fd = erg_open_file(path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0 || fstat(fd, &st) < 0)
         return erg_fail_errno(err, errno, "cannot open model '%s'", path);
     if (!S_ISREG(st.st_mode))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
+#include "base/system.h"
 #include "energy/wide.h"
 #include "power/busy.h"
 #include "power/cpu_models.h"
@@ -8,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,10 +27,9 @@ enum { DEFAULT_INTERVAL_MS = 100, SLOWEST_TICK_MS = 10, CPUINFO_BYTES = 16384 };
 #define NS_PER_MS INT64_C(1000000)
 
 struct erg_power_source {
-    int fd; /* /proc/stat */
+    int fd; /* of erg_procstat_open() */
     struct erg_cpu_power power;
-    bool has_engine;
-    clockid_t engine_clock;
+    pid_t engine_pid;
     int64_t engine_ns; /* when last read: what an engine that is gone has used */
     struct erg_busy busy;
     int64_t start_ns;
@@ -41,7 +42,10 @@ static void find_power(const struct erg_root *root, int cpus, struct erg_cpu_pow
     char text[CPUINFO_BYTES];
     ERG_AUTO_FD int fd = -1;
     size_t len = 0;
-    if (erg_root_open(root, "/proc/cpuinfo", &fd, NULL) == 0) {
+    bool given = !root->prefix[0] && erg_system_text("/proc/cpuinfo", text, sizeof text) == 0;
+    if (given) {
+        len = strlen(text);
+    } else if (erg_root_open(root, "/proc/cpuinfo", &fd, NULL) == 0) {
         ssize_t n;
         while (len < sizeof text - 1 && (n = read(fd, text + len, sizeof text - 1 - len)) > 0)
             len += (size_t)n;
@@ -63,12 +67,12 @@ static int open_stat(const struct erg_root *root, int *out_fd, struct erg_procst
                      struct erg_err *err)
 {
     int fd;
-    int rc = erg_root_open(root, "/proc/stat", &fd, err);
+    int rc = erg_procstat_open(root, &fd, err);
     if (rc)
         return rc;
     rc = erg_procstat_read(fd, out, err);
     if (rc) {
-        close(fd);
+        erg_cleanup_fd(&fd);
         return rc;
     }
     *out_fd = fd;
@@ -95,20 +99,21 @@ static void estimate_probe(const struct erg_root *root, struct erg_power_probe *
     describe(&power, out->reason, sizeof out->reason);
 }
 
-static int64_t clock_ns(clockid_t clock, int64_t otherwise)
+static int64_t self_ns(void)
 {
     struct timespec ts;
-    if (clock_gettime(clock, &ts))
-        return otherwise;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts))
+        return 0;
     return (int64_t)ts.tv_sec * (1000 * NS_PER_MS) + ts.tv_nsec;
 }
 
 /* CPU time of the processes that belong to the run: this one and the engine. */
 static int64_t own_ns(struct erg_power_source *source)
 {
-    if (source->has_engine)
-        source->engine_ns = clock_ns(source->engine_clock, source->engine_ns);
-    return clock_ns(CLOCK_PROCESS_CPUTIME_ID, 0) + source->engine_ns;
+    int64_t engine_ns = erg_system_process_ns(source->engine_pid);
+    if (engine_ns >= 0)
+        source->engine_ns = engine_ns;
+    return self_ns() + source->engine_ns;
 }
 
 static int64_t machine_ns(const struct erg_procstat *stat)
@@ -130,8 +135,7 @@ static int estimate_open(const struct erg_power_options *options, const char *ar
         free(source);
         return rc;
     }
-    source->has_engine = options->engine_pid > 0 &&
-                         clock_getcpuclockid(options->engine_pid, &source->engine_clock) == 0;
+    source->engine_pid = options->engine_pid;
     source->start_ns = erg_clock_now_ns(options->clock);
     erg_busy_init(&source->busy, stat.cpus, erg_procstat_jiffy_ns(), source->start_ns,
                   own_ns(source), machine_ns(&stat));
@@ -188,7 +192,7 @@ static void estimate_close(struct erg_power_source *source)
 {
     if (!source)
         return;
-    close(source->fd);
+    erg_cleanup_fd(&source->fd);
     free(source);
 }
 

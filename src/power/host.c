@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "power/host.h"
 
+#include "base/mem.h"
 #include "base/num.h"
+#include "base/system.h"
 #include "power/procstat.h"
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { UNKNOWN = -1, MEMINFO_BYTES = 16384 };
 
@@ -19,15 +19,6 @@ static int64_t clock_ns(clockid_t clock)
     if (clock_gettime(clock, &ts))
         return UNKNOWN;
     return (int64_t)ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
-/* CPU time of a process, all its threads. The kernel's clock is finer than /proc/PID/stat. */
-static int64_t process_ns(pid_t pid)
-{
-    clockid_t clock;
-    if (pid <= 0 || clock_getcpuclockid(pid, &clock))
-        return UNKNOWN;
-    return clock_ns(clock);
 }
 
 static uint64_t number_at(const char *p)
@@ -41,19 +32,6 @@ static uint64_t number_at(const char *p)
     memcpy(digits, p, len);
     digits[len] = '\0';
     return erg_parse_u64(digits, &value, NULL) ? 0 : value;
-}
-
-static uint64_t process_rss_bytes(pid_t pid)
-{
-    static const struct erg_root real = {.prefix = ""};
-    char path[64], text[256];
-    if (pid <= 0)
-        return 0;
-    snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
-    if (erg_root_read_text(&real, path, text, sizeof text, NULL))
-        return 0;
-    long page = sysconf(_SC_PAGESIZE);
-    return number_at(text + strcspn(text, " ")) * (uint64_t)(page > 0 ? page : 4096);
 }
 
 /* "Key:   123 kB" in bytes; 0 when it is not there. */
@@ -84,12 +62,8 @@ static void sample_memory(const struct erg_root *root, struct erg_host_sample *o
 
 static bool read_machine(const struct erg_root *root, struct erg_procstat *out)
 {
-    int fd;
-    if (erg_root_open(root, "/proc/stat", &fd, NULL))
-        return false;
-    int rc = erg_procstat_read(fd, out, NULL);
-    close(fd);
-    return rc == 0;
+    ERG_AUTO_FD int fd = -1;
+    return erg_procstat_open(root, &fd, NULL) == 0 && erg_procstat_read(fd, out, NULL) == 0;
 }
 
 /* Share of `cpus` CPUs over `elapsed`; NaN when either end is not known. */
@@ -119,13 +93,15 @@ void erg_host_sample(struct erg_host *host, int64_t t_ns, struct erg_host_sample
 {
     struct erg_procstat machine = {UNKNOWN, UNKNOWN, 0};
     bool known = read_machine(host->root, &machine);
-    int64_t engine = process_ns(host->engine_pid), self = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    int64_t engine = erg_system_process_ns(host->engine_pid),
+            self = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     int64_t elapsed = t_ns - host->last_t_ns;
     *out = (struct erg_host_sample){.t_ns = t_ns,
                                     .engine_cpu_ratio = NAN,
                                     .machine_cpu_ratio = NAN,
                                     .others_cpu_ratio = NAN,
-                                    .engine_rss_bytes = process_rss_bytes(host->engine_pid)};
+                                    .engine_rss_bytes =
+                                        erg_system_process_rss_bytes(host->engine_pid)};
     sample_memory(host->root, out);
     if (known && host->last_machine_total >= 0) {
         int64_t total = machine.total_jiffies - host->last_machine_total;

@@ -2,6 +2,7 @@
 #include "power/procstat.h"
 
 #include "base/num.h"
+#include "base/system.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,6 +12,8 @@
 
 /* The CPU lines come first; what follows them may be very long and is not needed. */
 enum { STAT_BYTES = 65536 };
+
+#define STAT_PATH "/proc/stat"
 
 enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
 
@@ -60,10 +63,21 @@ int erg_procstat_parse(const char *text, struct erg_procstat *out, struct erg_er
     return 0;
 }
 
+int erg_procstat_open(const struct erg_root *root, int *out_fd, struct erg_err *err)
+{
+    char text[STAT_BYTES];
+    if (root->prefix[0] || erg_system_text(STAT_PATH, text, sizeof text))
+        return erg_root_open(root, STAT_PATH, out_fd, err);
+    *out_fd = -1;
+    return 0;
+}
+
 int erg_procstat_read(int fd, struct erg_procstat *out, struct erg_err *err)
 {
     char text[STAT_BYTES];
     size_t len = 0;
+    if (fd < 0 && erg_system_text(STAT_PATH, text, sizeof text) == 0)
+        return erg_procstat_parse(text, out, err);
     while (len < sizeof text - 1) {
         ssize_t n = pread(fd, text + len, sizeof text - 1 - len, (off_t)len);
         if (n < 0 && errno == EINTR)

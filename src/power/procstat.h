@@ -14,7 +14,10 @@ struct erg_procstat {
 /* CORRUPT for a text that is not /proc/stat. */
 int erg_procstat_parse(const char *text, struct erg_procstat *out, struct erg_err *err);
 
-/* Read it from a descriptor of /proc/stat, from its start. */
+/* A descriptor of /proc/stat for erg_procstat_read(); -1 where the system has no such file. */
+int erg_procstat_open(const struct erg_root *root, int *out_fd, struct erg_err *err);
+
+/* What it holds now. */
 int erg_procstat_read(int fd, struct erg_procstat *out, struct erg_err *err);
 
 /* USER_HZ: 1 s in nanoseconds divided by the jiffies in it. */

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "power/waiter.h"
 
-#include <time.h>
-
-#define NS_PER_S INT64_C(1000000000)
+#include "base/system.h"
 
 int erg_waiter_init(struct erg_waiter *waiter, const struct erg_clock *clock, struct erg_err *err)
 {
-    pthread_condattr_t attributes;
     *waiter = (struct erg_waiter){.clock = clock};
-    int rc = pthread_condattr_init(&attributes);
-    if (rc)
-        return erg_fail_errno(err, rc, "cannot prepare the sampling thread");
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    rc = pthread_cond_init(&waiter->cond, &attributes);
-    pthread_condattr_destroy(&attributes);
+    int rc = erg_system_cond_init(&waiter->cond);
     if (rc)
         return erg_fail_errno(err, rc, "cannot prepare the sampling thread");
     rc = pthread_mutex_init(&waiter->mutex, NULL);
@@ -42,11 +34,10 @@ void erg_waiter_wake(struct erg_waiter *waiter)
 void erg_waiter_wait_until(struct erg_waiter *waiter, int64_t deadline_ns)
 {
     bool machine = waiter->clock->sleep_until_ns == erg_clock_system()->sleep_until_ns;
-    struct timespec until = {deadline_ns / NS_PER_S, deadline_ns % NS_PER_S};
     pthread_mutex_lock(&waiter->mutex);
     int rc = 0;
     while (machine && !waiter->woken && rc == 0)
-        rc = pthread_cond_timedwait(&waiter->cond, &waiter->mutex, &until);
+        rc = erg_system_cond_wait_until(&waiter->cond, &waiter->mutex, deadline_ns);
     bool sleep = !machine && !waiter->woken;
     waiter->woken = false;
     pthread_mutex_unlock(&waiter->mutex);

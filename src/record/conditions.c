@@ -2,10 +2,10 @@
 #include "record/conditions.h"
 
 #include "base/num.h"
+#include "base/system.h"
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -128,10 +128,7 @@ static int64_t count_cpus(const char *list)
 static void read_affinity(const struct erg_root *root, struct erg_conditions *out)
 {
     char list[1024];
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
-        out->cpus_allowed_count = CPU_COUNT(&allowed);
+    out->cpus_allowed_count = erg_system_allowed_cpus();
     if (erg_root_read_text(root, CPU_FOLDER "/online", list, sizeof list, NULL) == 0)
         out->cpus_online_count = count_cpus(list);
 }

@@ -3,6 +3,8 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/root.h"
+#include "base/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Where the flag does not exist, erg_system_socketpair() has set an option in its place. */
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
 #endif
+
+extern char **environ;
 
 /* Descriptor number of the socket in the engine: the first behind stdin, stdout and stderr. */
 enum { ENGINE_FD = 3, STOP_POLL_MS = 10, CHUNK_BYTES = 65536, STDERR_CHUNKS = 32 };
@@ -33,7 +38,7 @@ enum { SOCKET_BYTES = 1 << 20 };
 static void become_engine(const char *program, char *const envp[], int socket_fd, int stderr_fd,
                           int report_fd)
 {
-    int null_fd = open("/dev/null", O_RDWR);
+    int null_fd = erg_open_file("/dev/null", O_RDWR, 0);
     char *const argv[] = {(char *)program, NULL};
     /* A terminal's Ctrl-C is for the recorder, which ends the run in good order. */
     setpgid(0, 0);
@@ -47,9 +52,15 @@ static void become_engine(const char *program, char *const envp[], int socket_fd
         execve(program, argv, envp);
     }
     int reason = errno;
-    ssize_t ignored = write(report, &reason, sizeof reason);
+    ssize_t ignored = write(report >= 0 ? report : report_fd, &reason, sizeof reason);
     (void)ignored;
     _exit(127);
+}
+
+static void wait_for_end(pid_t pid, int *out_status)
+{
+    while (waitpid(pid, out_status, 0) < 0 && errno == EINTR)
+        ;
 }
 
 /* 0 once the child runs the program, else the errno that kept it from doing so. */
@@ -87,8 +98,7 @@ static int start_process(struct erg_engine *engine, const char *program, int soc
     ERG_AUTO_FREE char **envp = engine_environment();
     if (!envp)
         return erg_fail(err, ERG_NOMEM, "no memory to start engine '%.128s'", program);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) || pipe2(errors, O_CLOEXEC) ||
-        pipe2(report, O_CLOEXEC))
+    if (erg_system_socketpair(sockets) || erg_system_pipe(errors) || erg_system_pipe(report))
         return erg_fail_errno(err, errno, "cannot start engine '%.128s'", program);
     setsockopt(sockets[1], SOL_SOCKET, SO_SNDBUF, &(int){SOCKET_BYTES}, sizeof(int));
     engine->pid = fork();
@@ -101,7 +111,7 @@ static int start_process(struct erg_engine *engine, const char *program, int soc
     int reason = wait_for_exec(report[0]);
     if (reason == 0)
         return 0;
-    waitpid(engine->pid, NULL, 0);
+    wait_for_end(engine->pid, NULL);
     engine->pid = 0;
     return erg_fail_errno(err, reason, "cannot start engine '%.128s'", program);
 }
@@ -148,7 +158,7 @@ void erg_engine_stop(struct erg_engine *engine, int patience_ms)
         }
         if (!reap(engine, patience_ms, &status)) {
             kill(-engine->pid, SIGKILL); /* with what it has started: it may be a wrapper */
-            waitpid(engine->pid, &status, 0);
+            wait_for_end(engine->pid, &status);
         }
     }
     erg_cleanup_fd(&engine->fd);
@@ -157,9 +167,19 @@ void erg_engine_stop(struct erg_engine *engine, int patience_ms)
     *engine = (struct erg_engine){.fd = -1, .stderr_fd = -1};
 }
 
-/* Everything, or GONE when the other end is closed, or BUSY when it does not read within 10 s. */
+/* The socket is full, or the kernel is short of memory for it just now. */
+static bool is_full(int failure)
+{
+    return failure == EAGAIN || failure == EWOULDBLOCK || failure == ENOBUFS || failure == ENOMEM;
+}
+
+/*
+ * Everything, or GONE when the other end is closed, IO for another failure, or BUSY when it does
+ * not read within 10 s.
+ */
 static int send_all(int fd, const char *bytes, size_t len)
 {
+    int looks = 10000 / STOP_POLL_MS;
     while (len) {
         ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0) {
@@ -168,11 +188,15 @@ static int send_all(int fd, const char *bytes, size_t len)
             continue;
         }
         struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-        bool full = errno == EAGAIN || errno == EWOULDBLOCK;
-        if (!full && errno != EINTR)
+        if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
             return ERG_GONE;
-        if (full && poll(&poll_fd, 1, 10000) == 0)
+        if (!is_full(errno) && errno != EINTR)
+            return ERG_IO;
+        if (looks-- == 0)
             return ERG_BUSY;
+        /* A socket that has room for some bytes may not have it for all. */
+        if (errno != EINTR && poll(&poll_fd, 1, STOP_POLL_MS) > 0)
+            poll(NULL, 0, 1);
     }
     return 0;
 }

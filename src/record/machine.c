@@ -6,10 +6,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/system.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -86,7 +86,7 @@ void erg_run_id(int64_t wall_ns, char out[40])
     char when[40];
     unsigned char noise[3] = {0};
     erg_format_local_time(wall_ns, when);
-    if (getrandom(noise, sizeof noise, GRND_NONBLOCK) != sizeof noise)
+    if (!erg_system_random(noise, sizeof noise))
         memcpy(noise, &wall_ns, sizeof noise);
     /* 2026-11-20T13:18:43.123456 → 20261120-131843-0a1b2c */
     snprintf(out, 40, "%.4s%.2s%.2s-%.2s%.2s%.2s-%02x%02x%02x", when, when + 5, when + 8, when + 11,

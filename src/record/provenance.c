@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
+#include "base/system.h"
 #include "model/gguf.h"
 
 #include <inttypes.h>
@@ -38,7 +39,7 @@ static void put_file(const char *path, struct erg_jsonw *w)
         erg_jsonw_knull(w, "model_modified_at");
         return;
     }
-    erg_format_utc_time((int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec, when);
+    erg_format_utc_time(erg_system_modified_ns(&st), when);
     erg_jsonw_kint(w, "model_file_bytes", st.st_size);
     erg_jsonw_kstr(w, "model_modified_at", when);
 }

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/system.h"
 #include "record/command.h"
 #include "record/conditions.h"
 #include "record/fit.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PUMP_MS = 50, QUIT_PATIENCE_MS = 2000 };
 
@@ -31,10 +31,8 @@ struct erg_session {
 static int default_engine(char *out, size_t out_bytes, struct erg_err *err)
 {
     char self[ERG_MAX_PATH_BYTES];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (len <= 0)
+    if (erg_system_program_path(self, sizeof self) < 0)
         return erg_fail(err, ERG_NOT_FOUND, "cannot tell where this program is (use --engine)");
-    self[len] = '\0';
     char *slash = strrchr(self, '/');
     int n = snprintf(out, out_bytes, "%.*s/ergon-llama", (int)(slash ? slash - self : 0), self);
     if (n < 0 || (size_t)n >= out_bytes)

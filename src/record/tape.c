@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/tape.h"
 
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/root.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What is kept back before it is written. */
+enum { WRITE_BYTES = 65536 };
+
 struct erg_tape {
     struct erg_join *join;
     struct erg_reader *reader;
-    FILE *file;
+    int fd; /* -1 = no recording */
+    struct erg_buf unwritten;
     char *path, *temporary_path;
     int file_errno; /* first failure to write; 0 = none */
     bool reported;
@@ -30,9 +37,9 @@ static int open_file(struct erg_tape *tape, const char *path, struct erg_err *er
     char temporary[ERG_MAX_PATH_BYTES];
     struct stat st;
     if (is_written_in_place(path, &st)) {
-        tape->file = S_ISDIR(st.st_mode) ? NULL : fopen(path, "wbe");
+        tape->fd = S_ISDIR(st.st_mode) ? -1 : erg_open_file(path, O_WRONLY, 0);
         tape->path = erg_strdup(path);
-        if (!tape->file)
+        if (tape->fd < 0)
             return erg_fail_errno(err, S_ISDIR(st.st_mode) ? EISDIR : errno,
                                   "cannot write recording '%.128s'", path);
         return tape->path ? 0 : erg_fail(err, ERG_NOMEM, "no memory for a recording");
@@ -40,8 +47,8 @@ static int open_file(struct erg_tape *tape, const char *path, struct erg_err *er
     int len = snprintf(temporary, sizeof temporary, "%s.%ld.part", path, (long)getpid());
     if (len < 0 || (size_t)len >= sizeof temporary)
         return erg_fail(err, ERG_LIMIT, "the name of the recording is too long");
-    tape->file = fopen(temporary, "wbe");
-    if (!tape->file)
+    tape->fd = erg_open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (tape->fd < 0)
         return erg_fail_errno(err, errno, "cannot write recording '%.128s'", path);
     tape->path = erg_strdup(path);
     tape->temporary_path = erg_strdup(temporary);
@@ -58,6 +65,8 @@ int erg_tape_open(struct erg_tape **out, const char *record_path, struct erg_joi
     if (!tape)
         return erg_fail(err, ERG_NOMEM, "no memory for a recording");
     tape->join = join;
+    tape->fd = -1;
+    erg_buf_init(&tape->unwritten);
     int rc = erg_reader_new(&tape->reader, err);
     if (rc == 0 && record_path)
         rc = open_file(tape, record_path, err);
@@ -73,8 +82,8 @@ void erg_tape_free(struct erg_tape *tape)
 {
     if (!tape)
         return;
-    if (tape->file)
-        fclose(tape->file);
+    erg_cleanup_fd(&tape->fd);
+    erg_buf_deinit(&tape->unwritten);
     if (tape->temporary_path)
         unlink(tape->temporary_path);
     erg_reader_free(tape->reader);
@@ -83,10 +92,29 @@ void erg_tape_free(struct erg_tape *tape)
     free(tape);
 }
 
+static void write_out(struct erg_tape *tape)
+{
+    const char *at = tape->unwritten.data;
+    size_t left = tape->unwritten.len;
+    if (erg_buf_status(&tape->unwritten))
+        tape->file_errno = ENOMEM;
+    while (left && !tape->file_errno) {
+        ssize_t n = write(tape->fd, at, left);
+        if (n < 0 && errno != EINTR)
+            tape->file_errno = errno;
+        at += n > 0 ? n : 0;
+        left -= n > 0 ? (size_t)n : 0;
+    }
+    erg_buf_clear(&tape->unwritten);
+}
+
 int erg_tape_put(struct erg_tape *tape, const void *bytes, size_t len, struct erg_err *err)
 {
-    if (len && tape->file && !tape->file_errno && fwrite(bytes, 1, len, tape->file) != len)
-        tape->file_errno = errno ? errno : EIO;
+    if (len && tape->fd >= 0 && !tape->file_errno) {
+        erg_buf_append(&tape->unwritten, bytes, len);
+        if (tape->unwritten.len >= WRITE_BYTES || erg_buf_status(&tape->unwritten))
+            write_out(tape);
+    }
     int rc = erg_reader_feed(tape->reader, bytes, len, err);
     struct erg_event event;
     while (rc == 0 && (rc = erg_reader_next(tape->reader, &event, err)) == 1)
@@ -96,8 +124,8 @@ int erg_tape_put(struct erg_tape *tape, const void *bytes, size_t len, struct er
 
 int erg_tape_flush(struct erg_tape *tape, struct erg_err *err)
 {
-    if (tape->file && !tape->file_errno && fflush(tape->file))
-        tape->file_errno = errno;
+    if (tape->fd >= 0 && !tape->file_errno)
+        write_out(tape);
     if (!tape->file_errno || tape->reported)
         return 0;
     tape->reported = true;
@@ -106,15 +134,15 @@ int erg_tape_flush(struct erg_tape *tape, struct erg_err *err)
 
 int erg_tape_keep(struct erg_tape *tape, struct erg_err *err)
 {
-    if (!tape->file)
+    if (tape->fd < 0)
         return 0;
     erg_tape_flush(tape, NULL);
     if (tape->file_errno)
         return erg_fail_errno(err, tape->file_errno, "cannot write recording '%.128s'", tape->path);
-    FILE *file = tape->file;
-    tape->file = NULL;
+    int fd = tape->fd;
+    tape->fd = -1;
     /* Some file systems say only now that they are full. */
-    if (fclose(file))
+    if (close(fd) && errno != EINTR)
         return erg_fail_errno(err, errno, "cannot write recording '%.128s'", tape->path);
     if (!tape->temporary_path)
         return 0;

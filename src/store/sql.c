@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sql.h"
 
+#include <errno.h>
 #include <math.h>
 
 static int code_of(int rc)
@@ -33,6 +34,9 @@ int erg_sql_fail(struct erg_err *err, sqlite3 *db, int rc, const char *what)
 {
     const char *text =
         db && sqlite3_errcode(db) == (rc & 0xff) ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+    /* SQLite does not tell a file that may not grow (ulimit -f) from a broken disk. */
+    if ((rc & 0xff) == SQLITE_IOERR && db && sqlite3_system_errno(db) == EFBIG)
+        return erg_fail(err, ERG_LIMIT, "%s: file too large", what);
     return erg_fail(err, code_of(rc), "%s: %s", what, text);
 }
 

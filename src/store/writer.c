@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/system.h"
 #include "store/spans.h"
 #include "store/writer_priv.h"
 
@@ -59,12 +60,7 @@ static void free_messages(struct erg_message *message)
 
 static void wait_for(struct erg_writer *writer, int64_t span_ns)
 {
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    int64_t ns = deadline.tv_nsec + span_ns % 1000000000;
-    deadline.tv_sec += (time_t)(span_ns / 1000000000 + ns / 1000000000);
-    deadline.tv_nsec = (long)(ns % 1000000000);
-    pthread_cond_timedwait(&writer->wake, &writer->mutex, &deadline);
+    erg_system_cond_wait_until(&writer->wake, &writer->mutex, erg_system_now_ns() + span_ns);
 }
 
 /* Wait until there is something to write or the end has come. */
@@ -417,11 +413,7 @@ int erg_writer_open_with(struct erg_writer **out, const char *path, const struct
         return erg_fail(err, ERG_NOMEM, "out of memory");
     pthread_mutex_init(&writer->mutex, NULL);
     /* A wall clock that is set back must not put off a commit. */
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&writer->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    erg_system_cond_init(&writer->wake);
     pthread_cond_init(&writer->done, NULL);
     writer->names = names;
     writer->names_user = user;

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/root.h"
+#include "base/system.h"
 #include "fake.h"
 
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { MAX_SCRIPT_BYTES = 1 << 20 };
@@ -28,7 +28,7 @@ static int open_recorder(struct fake_engine *engine)
 {
     const char *text = getenv("ERGON_PROBE_FD");
     int64_t fd;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    erg_system_die_with_parent();
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL); /* of our raw writes */
     engine->probe = ergon_probe_open_env();
     engine->has_recorder = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/system.h"
 #include "engine/llama/bench.h"
 #include "engine/llama/calibrate.h"
 #include "engine/llama/command.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 enum { DRAIN_MS = 50, FAREWELL_MS = 2000 };
 
@@ -182,8 +182,8 @@ static int open_probe(struct engine *engine)
 static void prepare_process(void)
 {
     /* Started through a loader the process would bear its name; and it dies with its parent. */
-    prctl(PR_SET_NAME, "ergon-llama");
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    erg_system_name_process("ergon-llama");
+    erg_system_die_with_parent();
     /* Ctrl-C reaches the whole foreground group; the recorder turns it into a cancel. */
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &ignore, NULL);

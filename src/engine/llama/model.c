@@ -3,11 +3,12 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/system.h"
+#include "engine/llama/image.h"
 #include "engine/llama/precheck.h"
 #include "ergon/probe.h"
 
 #include <ggml-backend.h>
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,16 +37,11 @@ void erg_model_free(struct erg_model *model)
     memset(model, 0, sizeof(*model));
 }
 
-static int64_t change_time_ns(const struct stat *info)
-{
-    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
-}
-
 static bool is_loaded(const struct erg_model *model, const struct erg_load_command *command)
 {
     struct stat info;
     return model->llama && strcmp(model->path, command->model) == 0 &&
-           stat(command->model, &info) == 0 && change_time_ns(&info) == model->file_changed_ns &&
+           stat(command->model, &info) == 0 && erg_system_modified_ns(&info) == model->file_changed_ns &&
            strcmp(model->device, command->device) == 0 &&
            model->gpu_layers == command->gpu_layers && model->mmap == command->mmap;
 }
@@ -118,7 +114,7 @@ static int remember(struct erg_model *model, const struct erg_load_command *comm
     model->vocab = llama_model_get_vocab(model->llama);
     if (stat(command->model, &info) == 0) {
         model->file_bytes = (uint64_t)info.st_size;
-        model->file_changed_ns = change_time_ns(&info);
+        model->file_changed_ns = erg_system_modified_ns(&info);
     }
     if (!model->path || !model->device) {
         return erg_fail(err, ERG_NOMEM, "cannot load the model: out of memory");
@@ -217,26 +213,16 @@ void erg_model_describe(const struct erg_model *model, struct erg_jsonw *w)
 }
 
 /* The CPU back end is a library per CPU generation, …/libggml-cpu-haswell.so. */
-static int find_variant(struct dl_phdr_info *info, size_t size, void *out)
+static void find_variant(char *out, size_t out_bytes)
 {
-    (void)size;
-    const char *mark = "libggml-cpu-";
-    const char *at = strstr(info->dlpi_name, mark);
-    if (!at) {
-        return 0;
-    }
-    snprintf(out, 32, "%s", at + strlen(mark));
-    char *dot = strchr(out, '.');
-    if (dot) {
-        *dot = '\0';
-    }
-    return 1;
+    erg_image_find("libggml-cpu-", out, out_bytes);
+    out[strcspn(out, ".")] = '\0';
 }
 
 void erg_engine_version(char *out, size_t out_bytes)
 {
     char variant[32] = "";
-    dl_iterate_phdr(find_variant, variant);
+    find_variant(variant, sizeof variant);
     int len =
         snprintf(out, out_bytes, "ergon-llama %s, llama %s, ggml %s, back ends:", ERGON_VERSION,
                  llama_version(), ggml_version());
@@ -285,7 +271,7 @@ void erg_engine_describe(const struct erg_model *model, int threads, struct erg_
 {
     char variant[32] = "";
     const char *backend = "CPU";
-    dl_iterate_phdr(find_variant, variant);
+    find_variant(variant, sizeof variant);
     erg_jsonw_key(w, "engine");
     erg_jsonw_obj_begin(w);
     erg_jsonw_kstr(w, "name", "ergon-llama");
