@@ -321,8 +321,8 @@ static int fill_ticks(struct erg_pending *item, const struct erg_pass_view *pass
 static int copy_spans(struct erg_pending *item, const struct erg_pass_view *pass)
 {
     uint32_t n = pass->head.n_spans;
-    const float *columns[ERG_VALUE_COLUMNS] = {pass->flops, pass->bytes, pass->mean,
-                                               pass->std,   pass->max,   pass->sparsity};
+    const float *columns[ERG_VALUE_COLUMNS] = {pass->flops, pass->bytes,    pass->mean, pass->std,
+                                               pass->max,   pass->sparsity, pass->extra};
     item->spans = erg_calloc(n, sizeof *item->spans);
     if (!item->spans)
         return ERG_NOMEM;
@@ -546,8 +546,9 @@ static int dispatch(struct erg_join *join, const struct erg_event *event, struct
     case ERG_REC_RECORDING_END:
         return on_recording_end(join, event, err);
     case ERG_REC_ATTENTION:
+        return erg_join_attention(join, &event->attention, err);
     case ERG_REC_ROUTING:
-        return 0;
+        return erg_join_routing(join, &event->routing, err);
     }
     return 0;
 }

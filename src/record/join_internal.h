@@ -9,7 +9,8 @@
 #include "record/join.h"
 #include "stream/taxonomy.h"
 
-/* Shared by join.c (events come in), settle.c (rows go out) and facts.c (totals). */
+/* Shared by join.c and join_details.c (events come in), settle.c (rows go out) and facts.c
+ * (totals). */
 
 enum { ERG_MAX_SECTIONS = 256, ERG_TEXT_CARRY = 4 };
 
@@ -24,6 +25,10 @@ struct erg_pending {
     struct erg_pass_row pass;
     struct erg_span *spans;
     float *values[ERG_VALUE_COLUMNS];
+    struct erg_attention_row *attention; /* pass.n_attention, in order of their spans */
+    struct erg_routing_row *routing;     /* pass.n_routing, likewise */
+    size_t attention_capacity, routing_capacity;
+    uint64_t detail_numbers; /* in both */
     struct erg_token_row *tokens;
     uint32_t token_count, token_capacity;
     /* SAMPLE */
@@ -120,6 +125,13 @@ struct erg_join {
     char *warnings[ERG_MAX_WARNINGS];
     size_t warning_count;
 };
+
+/* join_details.c */
+int erg_join_attention(struct erg_join *join, const struct erg_attention_view *view,
+                       struct erg_err *err);
+int erg_join_routing(struct erg_join *join, const struct erg_routing_view *view,
+                     struct erg_err *err);
+void erg_pending_free_details(struct erg_pending *item);
 
 /* settle.c */
 int erg_join_settle(struct erg_join *join, bool everything, struct erg_err *err);

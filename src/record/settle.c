@@ -20,6 +20,7 @@ void erg_pending_free(struct erg_pending *item)
         free((char *)item->tokens[i].text);
     for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
         free(item->values[c]);
+    erg_pending_free_details(item);
     free(item->tokens);
     free(item->spans);
     free(item);

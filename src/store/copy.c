@@ -103,6 +103,10 @@ static int copy_rows(sqlite3 *db, const char *id, struct erg_err *err)
         {"layouts", "run_id = ?"},
         {"names", "?1 IS NOT NULL"},
         {"passes", "run_id = ?"},
+        {"pass_parts", /* the range first: the parts of other runs need not be read */
+         "id BETWEEN (SELECT min(id) << 16 FROM main.passes WHERE run_id = ?1) AND "
+         "(SELECT max(id) << 16 | 65535 FROM main.passes WHERE run_id = ?1) AND "
+         "id >> 16 IN (SELECT id FROM main.passes)"},
         {"tokens", "pass_id IN (SELECT id FROM source.passes WHERE run_id = ?)"},
     };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {

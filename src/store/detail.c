@@ -3,10 +3,10 @@
 
 #include "base/mem.h"
 #include "store/detail_rows.h"
+#include "store/extra.h"
 #include "store/names.h"
-#include "store/spans.h"
+#include "store/packed.h"
 
-#include <math.h>
 #include <sqlite3ext.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +52,11 @@ struct table {
 struct cursor {
     sqlite3_vtab_cursor base;
     sqlite3_stmt *passes;
+    struct erg_packed_reader packed;
     bool energy_known;
-    struct erg_detail_row *rows; /* of the current pass */
+    struct erg_pass_row pass; /* the current one, and what it points to */
+    struct erg_unpacked unpacked;
+    struct erg_detail_row *rows;
     size_t count, next;
     int64_t rowid;
     bool eof;
@@ -64,7 +67,8 @@ enum { BY_RUN = 1, BY_TOKEN = 2, BY_PASS = 4 };
 
 #define PASSES                                                                                     \
     "SELECT p.run_id, (SELECT min(id) FROM main.tokens WHERE pass_id = p.id), p.id, p.start_ns, "  \
-    "p.end_ns, p.cpu_nj, p.gpu_nj, p.ane_nj, p.dram_nj, p.soc_nj, p.other_nj, layout, spans "      \
+    "p.end_ns, p.cpu_nj, p.gpu_nj, p.ane_nj, p.dram_nj, p.soc_nj, p.other_nj, layout, spans, "     \
+    "p.id, p.flags "                                                                            \
     "FROM main.passes p JOIN main.layouts l ON l.id = p.layout_id WHERE "
 
 static const char *const queries[] = {
@@ -147,10 +151,10 @@ static int table_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 
 static int table_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 {
-    (void)vtab;
     struct cursor *cursor = erg_calloc(1, sizeof(*cursor));
     if (!cursor)
         return SQLITE_NOMEM;
+    cursor->packed.db = ((struct table *)vtab)->db;
     *out = &cursor->base;
     return SQLITE_OK;
 }
@@ -158,7 +162,9 @@ static int table_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 static void drop_rows(struct cursor *cursor)
 {
     free(cursor->rows);
+    erg_unpacked_deinit(&cursor->unpacked);
     cursor->rows = NULL;
+    cursor->unpacked = (struct erg_unpacked){.spans = NULL};
     cursor->count = cursor->next = 0;
 }
 
@@ -167,6 +173,7 @@ static int table_close(sqlite3_vtab_cursor *base)
     struct cursor *cursor = (struct cursor *)base;
     drop_rows(cursor);
     sqlite3_finalize(cursor->passes);
+    erg_packed_reader_deinit(&cursor->packed);
     free(cursor);
     return SQLITE_OK;
 }
@@ -178,43 +185,42 @@ static int fail(struct table *table, int rc, const char *text)
     return rc;
 }
 
-/* Times and energies of the pass the statement stands at. */
+/* Columns of the queries above. */
+enum {
+    IN_START = 3,
+    IN_END,
+    IN_DOMAINS,
+    IN_LAYOUT = IN_DOMAINS + ERG_DOMAINS,
+    IN_FLAGS = IN_LAYOUT + 3
+};
+
+/* Times, energies and flags of the pass the statement stands at. */
 static void read_pass(sqlite3_stmt *stmt, struct erg_pass_row *pass)
 {
-    pass->t0_ns = sqlite3_column_int64(stmt, 3);
-    pass->t1_ns = sqlite3_column_int64(stmt, 4);
+    pass->t0_ns = sqlite3_column_int64(stmt, IN_START);
+    pass->t1_ns = sqlite3_column_int64(stmt, IN_END);
+    pass->flags = (uint32_t)sqlite3_column_int64(stmt, IN_FLAGS);
     for (int d = 0; d < ERG_DOMAINS; d++) {
-        if (sqlite3_column_type(stmt, 5 + d) == SQLITE_NULL)
+        if (sqlite3_column_type(stmt, IN_DOMAINS + d) == SQLITE_NULL)
             continue;
-        pass->energy.nj[d] = sqlite3_column_int64(stmt, 5 + d);
+        pass->energy.nj[d] = sqlite3_column_int64(stmt, IN_DOMAINS + d);
         pass->energy.present |= 1u << d;
     }
 }
 
 static int unpack_pass(struct table *table, struct cursor *cursor)
 {
-    sqlite3_stmt *stmt = cursor->passes;
-    struct erg_pass_row pass = {.spans = NULL};
-    struct erg_span *spans;
-    float *values[ERG_VALUE_COLUMNS];
+    struct erg_pass_row *pass = &cursor->pass;
     struct erg_err err;
-    read_pass(stmt, &pass);
-    const void *layout = sqlite3_column_blob(stmt, 11);
-    const void *blob = sqlite3_column_blob(stmt, 12);
-    int status = erg_spans_unpack(layout ? layout : "", (size_t)sqlite3_column_bytes(stmt, 11),
-                                  blob ? blob : "", (size_t)sqlite3_column_bytes(stmt, 12), &spans,
-                                  &pass.n_spans, values, &err);
+    *pass = (struct erg_pass_row){.spans = NULL};
+    read_pass(cursor->passes, pass);
+    int status =
+        erg_packed_read(&cursor->packed, cursor->passes, IN_LAYOUT, pass, &cursor->unpacked, &err);
     if (status)
         return fail(table, status == ERG_NOMEM ? SQLITE_NOMEM : SQLITE_CORRUPT_VTAB, err.text);
-    pass.spans = spans;
-    for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
-        pass.values[c] = values[c];
-    cursor->energy_known = erg_energy_known(&pass.energy);
-    status = erg_detail_rows(table->kind->kind, &pass, &table->names, table->db, &cursor->rows,
+    cursor->energy_known = erg_energy_known(&pass->energy);
+    status = erg_detail_rows(table->kind->kind, pass, &table->names, table->db, &cursor->rows,
                              &cursor->count);
-    free(spans);
-    for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
-        free(values[c]);
     return status ? SQLITE_NOMEM : SQLITE_OK;
 }
 
@@ -325,19 +331,43 @@ static void result_of_component(sqlite3_context *context, struct table *table,
         result_energy_and_statistics(context, cursor, i - 2);
 }
 
+static const char *name_of(void *user, uint16_t id)
+{
+    struct table *table = user;
+    return erg_names_find(&table->names, table->db, id);
+}
+
+static void result_extra(sqlite3_context *context, struct table *table, const struct cursor *cursor)
+{
+    const struct erg_extra_source source = {&cursor->pass, name_of, table};
+    struct erg_buf text;
+    struct erg_jsonw w;
+    erg_buf_init(&text);
+    erg_jsonw_init(&w, &text);
+    bool any = erg_extra_write(&source, cursor->rows[cursor->next].first, &w);
+    if (erg_buf_status(&text))
+        sqlite3_result_error_nomem(context);
+    else if (any)
+        sqlite3_result_text(context, text.data, (int)text.len, SQLITE_TRANSIENT);
+    erg_buf_deinit(&text);
+}
+
 static void result_of_operation(sqlite3_context *context, struct table *table,
                                 const struct cursor *cursor, int i)
 {
     const struct erg_detail_row *row = &cursor->rows[cursor->next];
-    const float values[] = {row->flops, row->bytes, row->mean, row->std, row->max, NAN};
+    const float values[] = {row->flops, row->bytes, row->mean, row->std, row->max};
+    const int statistics = 4, extra = 9;
     if (i < 2)
         result_name(context, table, i == 0 ? row->component : row->operation);
     else if (i == 2)
         result_ms(context, row->ticks);
     else if (i == 3)
         result_energy_mj(context, cursor);
+    else if (i < extra)
+        sqlite3_result_double(context, (double)values[i - statistics]);
     else
-        sqlite3_result_double(context, (double)values[i - 4]);
+        result_extra(context, table, cursor);
 }
 
 static int table_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/spans.h"
+#include "store/packed.h"
 #include "store/store_priv.h"
-
-#include <stdlib.h>
 
 /*
  * The visitors of a run's rows. One walk serves all tables: a statement whose first parameter is
@@ -11,6 +9,7 @@
 struct walk {
     struct erg_store *store;
     struct erg_row_cursor col;
+    struct erg_packed_reader packed;
     void *visit; /* address of the visitor: a function pointer is no object pointer */
     void *user;
     struct erg_err *err;
@@ -89,25 +88,13 @@ static int show_pass_with_spans(struct walk *walk)
 {
     struct erg_pass_row row = {.spans = NULL};
     read_pass(&walk->col, &row);
-    sqlite3_stmt *stmt = walk->col.stmt;
-    int layout = walk->col.next, blob = layout + 1;
-    const void *layout_bytes = sqlite3_column_blob(stmt, layout);
-    const void *blob_bytes = sqlite3_column_blob(stmt, blob);
-    struct erg_span *spans;
-    float *values[ERG_VALUE_COLUMNS];
-    int status = erg_spans_unpack(
-        layout_bytes ? layout_bytes : "", (size_t)sqlite3_column_bytes(stmt, layout),
-        blob_bytes ? blob_bytes : "", (size_t)sqlite3_column_bytes(stmt, blob), &spans,
-        &row.n_spans, values, walk->err);
+    struct erg_unpacked unpacked;
+    int status =
+        erg_packed_read(&walk->packed, walk->col.stmt, walk->col.next, &row, &unpacked, walk->err);
     if (status)
         return status;
-    row.spans = spans;
-    for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
-        row.values[c] = values[c];
     status = (*(erg_pass_visitor *)walk->visit)(walk->user, &row);
-    free(spans);
-    for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
-        free(values[c]);
+    erg_unpacked_deinit(&unpacked);
     return status;
 }
 
@@ -122,10 +109,13 @@ int erg_store_passes(struct erg_store *store, const char *id, bool with_spans,
     if (!with_spans)
         return walk_rows(&walk, id, PASS_COLUMNS " FROM passes WHERE " ERG_PASSES_OF_RUN,
                          show_pass);
-    return walk_rows(&walk, id,
-                     PASS_COLUMNS ", layout, spans FROM passes JOIN layouts "
-                                  "ON layouts.id = layout_id WHERE " ERG_PASSES_OF_RUN,
-                     show_pass_with_spans);
+    walk.packed.db = store->db;
+    int status = walk_rows(&walk, id,
+                           PASS_COLUMNS ", layout, spans, passes.id FROM passes JOIN layouts "
+                                        "ON layouts.id = layout_id WHERE " ERG_PASSES_OF_RUN,
+                           show_pass_with_spans);
+    erg_packed_reader_deinit(&walk.packed);
+    return status;
 }
 
 static int show_token(struct walk *walk)

@@ -88,8 +88,18 @@ static const char *const version_1[] = {
 };
 /* clang-format on */
 
+/* Passes of more than a few kB (packed.h). A trigger, since a foreign key would need an index. */
+static const char *const version_2[] = {
+    "CREATE TABLE pass_parts(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",
+
+    "CREATE TRIGGER parts_of_pass AFTER DELETE ON passes BEGIN "
+    "DELETE FROM pass_parts WHERE id BETWEEN old.id << 16 AND old.id << 16 | 65535; END",
+    NULL,
+};
+
 const struct erg_migration erg_migrations[] = {
     {1, version_1},
+    {2, version_2},
 };
 const size_t erg_migration_count = sizeof(erg_migrations) / sizeof(erg_migrations[0]);
 

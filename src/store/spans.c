@@ -13,17 +13,16 @@
  *          count × varint zigzag(layer − layer before, 0 at the start), count × varint component,
  *          count × varint operation.
  *
- * BLOB     u8 1, u8 columns (bit c: enum erg_value_column c is present), varint count, then one
+ * BLOB     u8 3, u8 columns (bit c: enum erg_value_column c is present), varint count, then one
  *          string of bits, the lowest first, padded with zeros: the ticks of all spans, then each
- *          column in bit order, its values as 16-bit codes (spans_code.h).
+ *          column in bit order, its values as 16-bit codes (spans_code.h). In a column, the codes
+ *          of a layer whose spans all have a reference follow a bit that is 1 when each is the code
+ *          of its reference; then it stands for them (FLOPs and bytes mostly are).
+ *          Blobs of version 1 have no such bits. 2 is that of packed.c.
  *
  * The *reference* of a span is the span with the same place in the layer before it. Layers resemble
- * one another, so a number is coded by what it differs from the average of those at its place:
- *
- *   no reference    6 bits n, the number of significant bits, then the number without its leading 1
- *   else            z = zigzag(number − mean); z >> k ones, a zero, the low k bits of z (a Rice
- *                   code), where k follows the mean deviation so far; or, when z >> k is above
- *                   MOST_ONES, as many ones as that and one more, then the number in 32 bits
+ * one another, so a number is coded as a *next* one of those at its place, and as a *first* one
+ * where it has no reference (spans_code.h).
  *
  * The statistics of a tensor move together, so a column is coded as the difference (sparsity: as
  * the sum, being the smaller the larger the values are) of its code and that of another column of
@@ -32,7 +31,8 @@
  * Nothing refers to another pass: each blob can be read, and lost, alone. Damage is noticed when
  * the bits no longer work out; whatever is returned stays within the layout's count.
  */
-enum { VERSION = 1, NO_REFERENCE = -1, MOST_ONES = 23, LONGEST_MEMORY = 12 };
+enum { LAYOUT_VERSION = 1, VERSION = 3, VERSION_WITHOUT_REPEATS = 1 };
+enum { NO_REFERENCE = -1, LONGEST_MEMORY = 12 };
 
 /* Index of each span's reference. */
 static void find_references(const struct erg_span *spans, uint32_t count, int32_t *out)
@@ -46,11 +46,6 @@ static void find_references(const struct erg_span *spans, uint32_t count, int32_
         uint32_t reference = before + (i - start);
         out[i] = reference < start ? (int32_t)reference : NO_REFERENCE;
     }
-}
-
-static unsigned class_of(uint32_t ticks)
-{
-    return ticks ? 32u - (unsigned)__builtin_clz(ticks) : 0;
 }
 
 int erg_spans_pack_layout(const struct erg_span *spans, uint32_t count, struct erg_buf *out)
@@ -73,7 +68,7 @@ int erg_spans_pack_layout(const struct erg_span *spans, uint32_t count, struct e
     if (!zstd)
         status = ERG_NOMEM;
     if (status == 0) {
-        erg_buf_putc(out, VERSION);
+        erg_buf_putc(out, LAYOUT_VERSION);
         erg_put_varint(out, count);
         erg_put_varint(out, (uint32_t)columns.len);
         erg_put_section(out, zstd, columns.data ? columns.data : "", columns.len);
@@ -84,16 +79,13 @@ int erg_spans_pack_layout(const struct erg_span *spans, uint32_t count, struct e
     return status;
 }
 
-/* What is known of the numbers at a place, up to and including those of one layer. */
-struct place {
-    uint32_t mean, deviation, seen;
-};
-
 /* A sequence of numbers, one per span, and what coding it needs. */
 struct sequence {
+    const struct erg_span *spans;
     uint32_t count;
+    bool repeats; /* layers that repeat are marked by a bit */
     int32_t *references;
-    struct place *places;
+    struct erg_place *places;
     uint32_t *numbers;
     uint16_t *codes; /* count of each column */
     unsigned narrow; /* the first guess of a deviation is the number >> narrow */
@@ -127,16 +119,18 @@ static uint16_t accompanied(int c, uint16_t *const codes[ERG_VALUE_COLUMNS], uin
     return (uint16_t)(company->sign * codes[company->with][i] - company->shift);
 }
 
-static int sequence_init(struct sequence *sequence, uint32_t count)
+static int sequence_init(struct sequence *sequence, const struct erg_span *spans, uint32_t count)
 {
-    size_t each = sizeof(struct place) + sizeof(int32_t) + sizeof(uint32_t) +
+    size_t each = sizeof(struct erg_place) + sizeof(int32_t) + sizeof(uint32_t) +
                   ERG_VALUE_COLUMNS * sizeof(uint16_t);
     unsigned char *block = erg_calloc((size_t)count + 1, each);
     if (!block)
         return ERG_NOMEM;
+    sequence->spans = spans;
     sequence->count = count;
-    sequence->places = (struct place *)(void *)block;
-    sequence->references = (int32_t *)(void *)(block + count * sizeof(struct place));
+    sequence->repeats = false;
+    sequence->places = (struct erg_place *)(void *)block;
+    sequence->references = (int32_t *)(void *)(block + count * sizeof(struct erg_place));
     sequence->numbers = (uint32_t *)sequence->references + count;
     sequence->codes = (uint16_t *)(void *)(sequence->numbers + count);
     return 0;
@@ -147,64 +141,70 @@ static void sequence_deinit(struct sequence *sequence)
     free(sequence->places);
 }
 
-/* Rice parameter for numbers that deviate that much: about log2(2 ln 2 × deviation). */
-static unsigned rice_parameter(uint32_t deviation)
-{
-    uint64_t scaled = (uint64_t)deviation * 11 / 8;
-    unsigned bits = scaled ? 63u - (unsigned)__builtin_clzll(scaled) : 0;
-    return bits < 31 ? bits : 31;
-}
-
 /* The place of span `i`, now that its number is known. */
 static void learn(const struct sequence *sequence, uint32_t i)
 {
-    struct place *place = &sequence->places[i];
-    int64_t number = sequence->numbers[i];
+    struct erg_place *place = &sequence->places[i];
+    uint32_t number = sequence->numbers[i];
     if (sequence->references[i] < 0) {
-        *place = (struct place){(uint32_t)number, (uint32_t)number >> sequence->narrow, 1};
+        *place = (struct erg_place){number, number >> sequence->narrow, 1};
         return;
     }
-    const struct place *before = &sequence->places[sequence->references[i]];
-    int64_t seen = before->seen < LONGEST_MEMORY ? before->seen + 1 : LONGEST_MEMORY;
-    int64_t difference = number - before->mean;
-    int64_t distance = difference < 0 ? -difference : difference;
-    place->mean = (uint32_t)(before->mean + difference / seen);
-    place->deviation = (uint32_t)(before->deviation + (distance - before->deviation) / seen);
-    place->seen = (uint32_t)seen;
+    *place = sequence->places[sequence->references[i]];
+    erg_place_learn(place, number, LONGEST_MEMORY);
 }
 
-static void pack_first(struct erg_bits_out *bits, uint32_t number)
+/* End of the layer that begins at span `from`. */
+static uint32_t end_of_layer(const struct sequence *sequence, uint32_t from)
 {
-    unsigned size = class_of(number);
-    erg_put_bits(bits, size, 6);
-    if (size > 1)
-        erg_put_bits(bits, number ^ (UINT32_C(1) << (size - 1)), size - 1);
+    uint32_t to = from + 1;
+    while (to < sequence->count && sequence->spans[to].layer == sequence->spans[from].layer)
+        to++;
+    return to;
 }
 
-static void pack_next(struct erg_bits_out *bits, uint32_t number, const struct place *before)
+/* Whether a bit says that the layer [from, to) repeats. */
+static bool may_repeat(const struct sequence *sequence, uint32_t from, uint32_t to)
 {
-    int64_t difference = (int64_t)number - before->mean;
-    uint64_t z = ((uint64_t)difference << 1) ^ (difference < 0 ? UINT64_MAX : 0);
-    unsigned k = rice_parameter(before->deviation);
-    if (z >> k > MOST_ONES) {
-        erg_put_bits(bits, (UINT32_C(1) << (MOST_ONES + 1)) - 1, MOST_ONES + 1);
-        erg_put_bits(bits, number, 32);
-        return;
+    for (uint32_t i = from; i < to && sequence->repeats; i++) {
+        if (sequence->references[i] < 0)
+            return false;
     }
-    unsigned ones = (unsigned)(z >> k);
-    erg_put_bits(bits, (UINT32_C(1) << ones) - 1, ones + 1);
-    erg_put_bits(bits, (uint32_t)(z & ((UINT64_C(1) << k) - 1)), k);
+    return sequence->repeats;
+}
+
+static bool repeats(const struct sequence *sequence, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        if (sequence->numbers[i] != sequence->numbers[sequence->references[i]])
+            return false;
+    }
+    return true;
+}
+
+static void pack_number(struct erg_bits_out *bits, const struct sequence *sequence, uint32_t i)
+{
+    int32_t reference = sequence->references[i];
+    if (reference < 0)
+        erg_put_first(bits, sequence->numbers[i]);
+    else
+        erg_put_next(bits, sequence->numbers[i], &sequence->places[reference]);
 }
 
 static void pack_sequence(struct erg_bits_out *bits, const struct sequence *sequence)
 {
-    for (uint32_t i = 0; i < sequence->count; i++) {
-        int32_t reference = sequence->references[i];
-        if (reference < 0)
-            pack_first(bits, sequence->numbers[i]);
-        else
-            pack_next(bits, sequence->numbers[i], &sequence->places[reference]);
-        learn(sequence, i);
+    for (uint32_t from = 0, to; from < sequence->count; from = to) {
+        bool repeated = false;
+        to = end_of_layer(sequence, from);
+        if (may_repeat(sequence, from, to)) {
+            repeated = repeats(sequence, from, to);
+            erg_put_bits(bits, repeated, 1);
+        }
+        for (uint32_t i = from; i < to; i++) {
+            if (!repeated)
+                pack_number(bits, sequence, i);
+            learn(sequence, i);
+        }
     }
 }
 
@@ -213,7 +213,7 @@ int erg_spans_pack(const struct erg_pass_row *row, struct erg_buf *out)
     if (row->n_spans > ERG_MAX_SPANS_PER_PASS)
         return ERG_LIMIT;
     struct sequence sequence;
-    if (sequence_init(&sequence, row->n_spans))
+    if (sequence_init(&sequence, row->spans, row->n_spans))
         return ERG_NOMEM;
     find_references(row->spans, row->n_spans, sequence.references);
     unsigned columns = 0;
@@ -227,6 +227,7 @@ int erg_spans_pack(const struct erg_pass_row *row, struct erg_buf *out)
     for (uint32_t i = 0; i < row->n_spans; i++)
         sequence.numbers[i] = row->spans[i].ticks;
     pack_sequence(&bits, &sequence);
+    sequence.repeats = true;
     sequence.narrow = NARROW_CODES;
     uint16_t *codes[ERG_VALUE_COLUMNS] = {NULL};
     for (int c = 0; c < ERG_VALUE_COLUMNS; c++) {
@@ -244,9 +245,11 @@ int erg_spans_pack(const struct erg_pass_row *row, struct erg_buf *out)
     return erg_buf_status(out);
 }
 
-static void take_version(struct erg_bytes_in *in)
+/* The version of a blob or layout; 0 and a bad input where it ends. */
+static unsigned take_version(struct erg_bytes_in *in)
 {
-    in->bad |= in->at == in->end || *in->at++ != VERSION;
+    in->bad |= in->at == in->end;
+    return in->bad ? 0 : *in->at++;
 }
 
 /* Layer, component and operation of `count` spans from the layout's columns. */
@@ -276,7 +279,7 @@ static int unpack_layout(const void *layout, size_t len, struct erg_span **out_s
                          uint32_t *out_count)
 {
     struct erg_bytes_in in = {.at = layout, .end = (const unsigned char *)layout + len};
-    take_version(&in);
+    in.bad |= take_version(&in) != LAYOUT_VERSION;
     uint32_t count = erg_take_varint(&in);
     uint32_t columns_len = erg_take_varint(&in);
     if (in.bad || count > ERG_MAX_SPANS_PER_PASS || columns_len > 9 * count)
@@ -302,40 +305,22 @@ static int unpack_layout(const void *layout, size_t len, struct erg_span **out_s
     return 0;
 }
 
-static uint32_t unpack_first(struct erg_bits_in *bits)
+static uint32_t unpack_number(struct erg_bits_in *bits, const struct sequence *sequence, uint32_t i)
 {
-    unsigned size = erg_take_bits(bits, 6);
-    if (size > 32) {
-        bits->in->bad = true;
-        return 0;
-    }
-    return size < 2 ? size : erg_take_bits(bits, size - 1) | UINT32_C(1) << (size - 1);
-}
-
-static uint32_t unpack_next(struct erg_bits_in *bits, const struct place *before)
-{
-    unsigned k = rice_parameter(before->deviation), ones = 0;
-    while (ones <= MOST_ONES && erg_take_bits(bits, 1))
-        ones++;
-    if (ones > MOST_ONES)
-        return erg_take_bits(bits, 32);
-    uint64_t z = (uint64_t)ones << k | erg_take_bits(bits, k);
-    int64_t difference = (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
-    int64_t number = before->mean + difference;
-    if (number < 0 || number > UINT32_MAX) {
-        bits->in->bad = true;
-        return 0;
-    }
-    return (uint32_t)number;
+    int32_t reference = sequence->references[i];
+    return reference < 0 ? erg_take_first(bits) : erg_take_next(bits, &sequence->places[reference]);
 }
 
 static void unpack_sequence(struct erg_bits_in *bits, const struct sequence *sequence)
 {
-    for (uint32_t i = 0; i < sequence->count && !bits->in->bad; i++) {
-        int32_t reference = sequence->references[i];
-        sequence->numbers[i] =
-            reference < 0 ? unpack_first(bits) : unpack_next(bits, &sequence->places[reference]);
-        learn(sequence, i);
+    for (uint32_t from = 0, to; from < sequence->count && !bits->in->bad; from = to) {
+        to = end_of_layer(sequence, from);
+        bool repeated = may_repeat(sequence, from, to) && erg_take_bits(bits, 1);
+        for (uint32_t i = from; i < to && !bits->in->bad; i++) {
+            sequence->numbers[i] = repeated ? sequence->numbers[sequence->references[i]]
+                                            : unpack_number(bits, sequence, i);
+            learn(sequence, i);
+        }
     }
 }
 
@@ -361,12 +346,13 @@ static int unpack_blob(const void *blob, size_t len, struct erg_span *spans, uin
                        float *values[ERG_VALUE_COLUMNS])
 {
     struct erg_bytes_in in = {.at = blob, .end = (const unsigned char *)blob + len};
-    take_version(&in);
+    unsigned version = take_version(&in);
+    in.bad |= version != VERSION && version != VERSION_WITHOUT_REPEATS;
     unsigned columns = in.bad || in.at == in.end ? 0x100 : *in.at++;
     if (columns >= 1u << ERG_VALUE_COLUMNS || erg_take_varint(&in) != count || in.bad)
         return ERG_CORRUPT;
     struct sequence sequence;
-    if (sequence_init(&sequence, count))
+    if (sequence_init(&sequence, spans, count))
         return ERG_NOMEM;
     find_references(spans, count, sequence.references);
     struct erg_bits_in bits = {.in = &in};
@@ -374,6 +360,7 @@ static int unpack_blob(const void *blob, size_t len, struct erg_span *spans, uin
     unpack_sequence(&bits, &sequence);
     for (uint32_t i = 0; i < count; i++)
         spans[i].ticks = sequence.numbers[i];
+    sequence.repeats = version == VERSION;
     sequence.narrow = NARROW_CODES;
     uint16_t *codes[ERG_VALUE_COLUMNS] = {NULL};
     int status = 0;

@@ -76,6 +76,79 @@ uint32_t erg_take_bits(struct erg_bits_in *bits, unsigned count)
     return value;
 }
 
+static unsigned significant_bits(uint32_t number)
+{
+    return number ? 32u - (unsigned)__builtin_clz(number) : 0;
+}
+
+/* Rice parameter for numbers that deviate that much: about log2(2 ln 2 × deviation). */
+static unsigned rice_parameter(uint32_t deviation)
+{
+    uint64_t scaled = (uint64_t)deviation * 11 / 8;
+    unsigned bits = scaled ? 63u - (unsigned)__builtin_clzll(scaled) : 0;
+    return bits < 31 ? bits : 31;
+}
+
+void erg_put_first(struct erg_bits_out *bits, uint32_t number)
+{
+    unsigned size = significant_bits(number);
+    erg_put_bits(bits, size, 6);
+    if (size > 1)
+        erg_put_bits(bits, number ^ (UINT32_C(1) << (size - 1)), size - 1);
+}
+
+void erg_put_next(struct erg_bits_out *bits, uint32_t number, const struct erg_place *before)
+{
+    int64_t difference = (int64_t)number - before->mean;
+    uint64_t z = ((uint64_t)difference << 1) ^ (difference < 0 ? UINT64_MAX : 0);
+    unsigned k = rice_parameter(before->deviation);
+    if (z >> k > ERG_MOST_ONES) {
+        erg_put_bits(bits, (UINT32_C(1) << (ERG_MOST_ONES + 1)) - 1, ERG_MOST_ONES + 1);
+        erg_put_bits(bits, number, 32);
+        return;
+    }
+    unsigned ones = (unsigned)(z >> k);
+    erg_put_bits(bits, (UINT32_C(1) << ones) - 1, ones + 1);
+    erg_put_bits(bits, (uint32_t)(z & ((UINT64_C(1) << k) - 1)), k);
+}
+
+uint32_t erg_take_first(struct erg_bits_in *bits)
+{
+    unsigned size = erg_take_bits(bits, 6);
+    if (size > 32) {
+        bits->in->bad = true;
+        return 0;
+    }
+    return size < 2 ? size : erg_take_bits(bits, size - 1) | UINT32_C(1) << (size - 1);
+}
+
+uint32_t erg_take_next(struct erg_bits_in *bits, const struct erg_place *before)
+{
+    unsigned k = rice_parameter(before->deviation), ones = 0;
+    while (ones <= ERG_MOST_ONES && erg_take_bits(bits, 1))
+        ones++;
+    if (ones > ERG_MOST_ONES)
+        return erg_take_bits(bits, 32);
+    uint64_t z = (uint64_t)ones << k | erg_take_bits(bits, k);
+    int64_t difference = (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
+    int64_t number = before->mean + difference;
+    if (number < 0 || number > UINT32_MAX) {
+        bits->in->bad = true;
+        return 0;
+    }
+    return (uint32_t)number;
+}
+
+void erg_place_learn(struct erg_place *place, uint32_t number, uint32_t memory)
+{
+    int64_t seen = place->seen < memory ? place->seen + 1 : memory;
+    int64_t difference = (int64_t)number - place->mean;
+    int64_t distance = difference < 0 ? -difference : difference;
+    place->mean = (uint32_t)(place->mean + difference / seen);
+    place->deviation = (uint32_t)(place->deviation + (distance - place->deviation) / seen);
+    place->seen = (uint32_t)seen;
+}
+
 void erg_put_section(struct erg_buf *out, ZSTD_CCtx *zstd, const void *bytes, size_t len)
 {
     size_t bound = ZSTD_compressBound(len), stored = len;

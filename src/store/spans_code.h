@@ -53,6 +53,30 @@ struct erg_bits_in {
 uint32_t erg_take_bits(struct erg_bits_in *bits, unsigned count);
 
 /*
+ * Numbers that resemble one another. A *first* one, of which nothing is known, is 6 bits n, the
+ * number of its significant bits, then the number without its leading 1. A *next* one is coded by
+ * what it differs from the average of those before it:
+ *
+ *   z = zigzag(number − mean); z >> k ones, a zero, the low k bits of z (a Rice code), where k
+ *   follows the mean deviation so far; or, when z >> k is above ERG_MOST_ONES, as many ones as that
+ *   and one more, then the number in 32 bits
+ */
+enum { ERG_MOST_ONES = 23 };
+
+/* What is known of the numbers of one kind so far. */
+struct erg_place {
+    uint32_t mean, deviation, seen;
+};
+
+void erg_put_first(struct erg_bits_out *bits, uint32_t number);
+void erg_put_next(struct erg_bits_out *bits, uint32_t number, const struct erg_place *before);
+uint32_t erg_take_first(struct erg_bits_in *bits);
+uint32_t erg_take_next(struct erg_bits_in *bits, const struct erg_place *before);
+
+/* One more number of the kind; the last `memory` of them count for the most part. */
+void erg_place_learn(struct erg_place *place, uint32_t number, uint32_t memory);
+
+/*
  * A section: varint (stored length × 2 + compressed), then the bytes, as they are or as one zstd
  * frame, whichever is shorter. The reader knows the length it must have.
  */

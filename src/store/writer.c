@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/system.h"
-#include "store/spans.h"
+#include "store/packed.h"
 #include "store/writer_priv.h"
 
 #include <pthread.h>
@@ -339,32 +339,38 @@ static bool find_layout(struct erg_writer *writer, const struct erg_pass_row *ro
     return add_layout(writer, row);
 }
 
+static void send_pass(struct erg_writer *writer, const struct erg_pass_row *row,
+                      const struct erg_buf *packed)
+{
+    char *tail;
+    struct erg_message *message = new_message(writer, ERG_MESSAGE_PASS, packed->len, &tail);
+    if (!message)
+        return;
+    struct erg_pass_row *copy = &message->row.pass;
+    *copy = *row;
+    copy->spans = NULL;
+    copy->attention = NULL;
+    copy->routing = NULL;
+    memset(copy->values, 0, sizeof(copy->values));
+    memcpy(tail, packed->data, packed->len);
+    message->slot = writer->layout_last;
+    message->blob = tail;
+    message->blob_len = packed->len;
+    enqueue(writer, message);
+}
+
 void erg_writer_pass(struct erg_writer *writer, const struct erg_pass_row *row)
 {
-    struct erg_buf blob;
-    erg_buf_init(&blob);
-    int status = 0;
-    if (!has_failed(writer)) {
-        status = erg_spans_pack(row, &blob);
-        if (status)
-            set_failed(writer, status, "cannot pack the spans of a pass");
-        else if (!find_layout(writer, row))
-            status = ERG_NOMEM;
-    }
-    char *tail;
-    struct erg_message *message =
-        status ? NULL : new_message(writer, ERG_MESSAGE_PASS, blob.len, &tail);
-    if (message) {
-        message->row.pass = *row;
-        message->row.pass.spans = NULL;
-        memset(message->row.pass.values, 0, sizeof(message->row.pass.values));
-        message->slot = writer->layout_last;
-        message->blob = tail;
-        message->blob_len = blob.len;
-        memcpy(tail, blob.data, blob.len);
-        enqueue(writer, message);
-    }
-    erg_buf_deinit(&blob);
+    if (has_failed(writer))
+        return;
+    struct erg_buf packed;
+    erg_buf_init(&packed);
+    int status = erg_pass_pack(row, &packed);
+    if (status)
+        set_failed(writer, status, "cannot pack a pass");
+    else if (find_layout(writer, row))
+        send_pass(writer, row, &packed);
+    erg_buf_deinit(&packed);
 }
 
 /* --- life --------------------------------------------------------------------------------------*/

@@ -33,7 +33,7 @@ enum {
 enum erg_message_kind {
     ERG_MESSAGE_RUN,
     ERG_MESSAGE_SECTION,
-    ERG_MESSAGE_PASS,   /* blob: packed spans */
+    ERG_MESSAGE_PASS,   /* blob: packed pass */
     ERG_MESSAGE_LAYOUT, /* blob: struct erg_span × count */
     ERG_MESSAGE_NAME,
     ERG_MESSAGE_TOKEN,
@@ -65,7 +65,8 @@ struct erg_inserter {
     struct erg_store *store;
     const char *run_id;
     sqlite3_stmt *update_run, *update_section, *insert_section, *insert_pass, *insert_layout,
-        *insert_name, *find_name, *insert_token, *find_pass, *insert_sample, *insert_host;
+        *insert_name, *find_name, *insert_token, *find_pass, *insert_sample, *insert_host,
+        *insert_part;
     uint16_t names[UINT16_MAX + 1]; /* the stream's id → the store's */
     int64_t layouts[ERG_WRITER_LAYOUTS];
     int64_t last_pass_id;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
+#include "store/packed.h"
 #include "store/spans.h"
 #include "store/writer_priv.h"
 
@@ -72,6 +73,7 @@ int erg_inserter_init(struct erg_inserter *inserter, struct erg_store *store, co
         {&inserter->update_section, update_section},
         {&inserter->insert_section, insert_section},
         {&inserter->insert_pass, insert_pass},
+        {&inserter->insert_part, "INSERT INTO pass_parts(id, bytes) VALUES(?, ?)"},
         {&inserter->insert_layout, "INSERT INTO layouts(run_id, layout) VALUES(?, ?)"},
         {&inserter->insert_name, "INSERT OR IGNORE INTO names(name) VALUES(?)"},
         {&inserter->find_name, "SELECT id FROM names WHERE name = ?"},
@@ -94,7 +96,7 @@ void erg_inserter_deinit(struct erg_inserter *inserter)
         inserter->update_run,    inserter->update_section, inserter->insert_section,
         inserter->insert_pass,   inserter->insert_layout,  inserter->insert_name,
         inserter->find_name,     inserter->insert_token,   inserter->find_pass,
-        inserter->insert_sample, inserter->insert_host,
+        inserter->insert_sample, inserter->insert_host,    inserter->insert_part,
     };
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
         sqlite3_finalize(statements[i]);
@@ -245,6 +247,23 @@ static int write_name(struct erg_inserter *inserter, const struct erg_message *m
     return rc == SQLITE_ROW ? 0 : erg_sql_fail(err, inserter->store->db, rc, "cannot find a name");
 }
 
+/* What is too long for a cell of the pass that was just inserted. */
+static int write_parts(struct erg_inserter *inserter, const struct erg_message *message,
+                       struct erg_err *err)
+{
+    int64_t id = inserter->last_pass_id << ERG_PART_BITS;
+    int status = 0;
+    for (size_t at = 0; at < message->blob_len && status == 0; at += ERG_PART_BYTES) {
+        size_t left = message->blob_len - at;
+        struct erg_binder bind = erg_bind(inserter->insert_part);
+        erg_bind_int(&bind, id++);
+        erg_bind_blob(&bind, (const char *)message->blob + at,
+                      left < ERG_PART_BYTES ? left : ERG_PART_BYTES);
+        status = erg_sql_run(inserter->insert_part, "cannot insert a part of a pass", err);
+    }
+    return status;
+}
+
 static int write_pass(struct erg_inserter *inserter, const struct erg_message *message,
                       struct erg_err *err)
 {
@@ -262,12 +281,13 @@ static int write_pass(struct erg_inserter *inserter, const struct erg_message *m
     erg_bind_int(&bind, row->grade);
     erg_bind_int(&bind, row->n_spans);
     erg_bind_int(&bind, inserter->layouts[message->slot]);
-    erg_bind_blob(&bind, message->blob, message->blob_len);
+    bool whole = message->blob_len <= ERG_INLINE_BYTES;
+    erg_bind_blob(&bind, message->blob, whole ? message->blob_len : 0);
     int status = erg_sql_run(inserter->insert_pass, "cannot insert a pass", err);
     inserter->last_pass = row->index;
     inserter->last_pass_id = sqlite3_last_insert_rowid(inserter->store->db);
     inserter->has_last_pass = status == 0;
-    return status;
+    return status || whole ? status : write_parts(inserter, message, err);
 }
 
 static int find_pass(struct erg_inserter *inserter, uint32_t index, int64_t *out_id,
@@ -404,12 +424,15 @@ int64_t erg_message_stored_bytes(const struct erg_message *message, size_t run_i
     const struct erg_pass_row *pass = &message->row.pass;
     const struct erg_token_row *token = &message->row.token;
     const struct erg_section_row *section = &message->row.section;
+    int64_t parts = message->blob_len > ERG_INLINE_BYTES
+                        ? (int64_t)((message->blob_len - 1) / ERG_PART_BYTES) + 1
+                        : 0;
     switch (message->kind) {
     case ERG_MESSAGE_PASS:
         return CELL + run + int_bytes(pass->index) + 1 + int_bytes(pass->position) +
                int_bytes(pass->n_tokens) + int_bytes(pass->flags) + int_bytes(pass->t0_ns) +
                int_bytes(pass->t1_ns) + energy_bytes(&pass->energy) + 2 + int_bytes(pass->n_spans) +
-               ID + (int64_t)message->blob_len + 2 + 2 * ID + CELL;
+               ID + (int64_t)message->blob_len + 2 + parts * (CELL + ID + 2) + 2 * ID + CELL;
     case ERG_MESSAGE_TOKEN:
         return CELL + run + ID + int_bytes(token->index) + int_bytes(token->position) +
                int_bytes(token->id) + (int64_t)token->text_len + 1 + 1 + int_bytes(token->t0_ns) +

@@ -69,11 +69,11 @@ enum erg_record_type {
     /* u64 count: records the producer could not deliver since the last such record */
     ERG_REC_DROPPED = 11,
     /* struct erg_attention_head, then f32 × heads each, padded to 8: entropy, max_weight, sparsity,
-     * finite or NaN. Of a span of the latest PASS of the run, at most one for each span. */
+     * finite or NaN. Of a span of the latest PASS of the run, at most one for each span, before
+     * the last token of that pass. */
     ERG_REC_ATTENTION = 12,
     /* struct erg_routing_head, then, padded to 8 each, u16 expert [tokens][used], below `experts`,
-     * and f32 weight [tokens][used], finite or NaN. Of a span of the latest PASS of the run, at
-     * most one for each span. */
+     * and f32 weight [tokens][used], finite or NaN. Of a span and at a place as ATTENTION. */
     ERG_REC_ROUTING = 13,
 
     /* From here on by the recorder only: i64 t, i64 wall_ns (the same instant since 1970), text:

@@ -11,8 +11,9 @@
 enum { FIRST_OPERATION = 100 };
 
 static const char *const operations[] = {
-    "matmul",       "bias",        "rope", "write_k",         "qk_matmul",  "softmax",
-    "value_matmul", "merge_heads", "add",  "normalize_scale", "activation", "lookup",
+    "matmul",     "bias",         "rope",        "write_k", "qk_matmul",
+    "softmax",    "value_matmul", "merge_heads", "add",     "normalize_scale",
+    "activation", "lookup",       "topk",
 };
 
 enum operation {
@@ -28,6 +29,7 @@ enum operation {
     NORMALIZE_SCALE,
     ACTIVATION,
     LOOKUP,
+    TOPK,
 };
 
 const char *make_name(void *user, uint16_t id)
@@ -92,6 +94,24 @@ static const struct typical layer_operations[] = {
     {C(mlp_residual), ADD, 2, 1.1},
 };
 
+/* What some architectures have besides. */
+static const struct typical more_operations[] = {
+    {C(qk_norm), NORMALIZE_SCALE, 2, 1},
+    {C(qk_norm), NORMALIZE_SCALE, 2, 1},
+    {C(o_proj), BIAS, 2, 0.1},
+    {C(post_attention_norm), NORMALIZE_SCALE, 3, 0.6},
+    {C(gate_proj), BIAS, 2, 0.8},
+    {C(up_proj), BIAS, 2, 0.3},
+    {C(post_ffw_norm), NORMALIZE_SCALE, 3, 0.4},
+    {C(down_proj), BIAS, 2, 0.15},
+};
+
+static const struct typical router_operations[] = {
+    {C(router), MATMUL, 4, 1.3},
+    {C(router), SOFTMAX, 2, 0.1},
+    {C(router), TOPK, 2, 0},
+};
+
 static const struct typical before[] = {{C(graph_prepare), 0, 40, 0}, {C(embedding), 0, 2, 0.02}};
 static const struct typical behind[] = {
     {C(final_norm), 0, 3, 1.5},
@@ -114,6 +134,14 @@ static double log_normal(struct make_shape *shape, double deviation)
     return exp(deviation * radius * cos(6.283185307179586 * uniform(&shape->seed)));
 }
 
+/* Kill ratio of an activation, variance ratio of a norm. */
+static float extra_value(uint16_t operation, struct make_shape *shape)
+{
+    if (operation == ACTIVATION)
+        return (float)(0.3 + 0.6 * uniform(&shape->seed));
+    return operation == NORMALIZE_SCALE ? (float)(30 * log_normal(shape, 1)) : NAN;
+}
+
 /* Statistics of a tensor whose values are that large: a common scale, and ratios that vary less. */
 static void add_values(struct make_pass *pass, uint32_t i, const struct typical *typical,
                        struct make_shape *shape, uint32_t n_tokens)
@@ -130,6 +158,7 @@ static void add_values(struct make_pass *pass, uint32_t i, const struct typical 
             (float)(0.01 / (0.05 + scale) * log_normal(shape, shape->spread / 3));
     }
     if (shape->detail == MAKE_DEEP) {
+        values[ERG_VALUE_EXTRA][i] = extra_value(typical->operation, shape);
         values[ERG_VALUE_FLOPS][i] = (float)(typical->us * 2e4 * n_tokens);
         values[ERG_VALUE_BYTES][i] = (float)(typical->us * 1e4);
     }
@@ -161,13 +190,63 @@ static void *must(void *block)
     return block;
 }
 
+/* Heads differ as much as they can. */
+static void add_attention(struct make_pass *pass, struct make_shape *shape, uint32_t span)
+{
+    float *numbers = must(calloc((size_t)shape->heads * 3, sizeof *numbers));
+    for (uint32_t h = 0; h < shape->heads; h++) {
+        numbers[h] = (float)(5 * uniform(&shape->seed));
+        numbers[shape->heads + h] = (float)uniform(&shape->seed);
+        numbers[2 * shape->heads + h] = (float)uniform(&shape->seed);
+    }
+    pass->attention[pass->row.n_attention++] = (struct erg_attention_row){
+        span, shape->heads, numbers, numbers + shape->heads, numbers + (size_t)2 * shape->heads};
+}
+
+static void add_routing(struct make_pass *pass, struct make_shape *shape, uint32_t span)
+{
+    size_t n = (size_t)pass->row.n_tokens * 2;
+    uint16_t *expert = must(calloc(n, sizeof *expert));
+    float *weight = must(calloc(n, sizeof *weight));
+    for (size_t i = 0; i < n; i += 2) {
+        expert[i] = (uint16_t)(uniform(&shape->seed) * shape->experts);
+        expert[i + 1] = (uint16_t)((expert[i] + 1u) % shape->experts);
+        weight[i] = (float)(0.5 + 0.5 * uniform(&shape->seed));
+        weight[i + 1] = 1 - weight[i];
+    }
+    pass->routing[pass->row.n_routing++] = (struct erg_routing_row){
+        .span = span,
+        .tokens = pass->row.n_tokens,
+        .used = 2,
+        .experts = shape->experts,
+        .entropy = (float)(log(shape->experts) * uniform(&shape->seed)),
+        .expert = expert,
+        .weight = weight,
+    };
+}
+
+static void add_details(struct make_pass *pass, struct make_shape *shape)
+{
+    pass->attention = must(calloc((size_t)shape->layers, sizeof *pass->attention));
+    pass->routing = must(calloc((size_t)shape->layers, sizeof *pass->routing));
+    for (uint32_t i = 0; i < pass->row.n_spans && shape->detail == MAKE_DEEP; i++) {
+        const struct erg_span *span = &pass->spans[i];
+        if (span->operation == SOFTMAX && span->component == C(attention) && shape->heads)
+            add_attention(pass, shape, i);
+        if (span->operation == TOPK)
+            add_routing(pass, shape, i);
+    }
+    pass->row.attention = pass->attention;
+    pass->row.routing = pass->routing;
+}
+
 void make_pass(struct make_pass *out, struct make_shape *shape, uint32_t index, uint32_t phase,
                uint32_t position, uint32_t n_tokens, int64_t t0_ns)
 {
-    size_t most = (size_t)shape->layers * 22 + 6;
+    size_t most = (size_t)shape->layers * 33 + 6;
     *out = (struct make_pass){.spans = must(calloc(most, sizeof(struct erg_span)))};
     for (int c = 0; c < ERG_VALUE_COLUMNS; c++) {
-        bool statistics = c >= ERG_VALUE_MEAN;
+        bool statistics = c >= ERG_VALUE_MEAN && c <= ERG_VALUE_SPARSITY;
         if (shape->detail >= (statistics ? MAKE_STANDARD : MAKE_DEEP))
             out->values[c] = must(calloc(most, sizeof(float)));
         out->row.values[c] = out->values[c];
@@ -182,10 +261,15 @@ void make_pass(struct make_pass *out, struct make_shape *shape, uint32_t index, 
     for (int layer = 0; layer < shape->layers; layer++) {
         if (shape->detail == MAKE_DEEP)
             add_spans(out, shape, layer, ALL(layer_operations));
-        else
+        if (shape->detail == MAKE_DEEP && shape->crowded)
+            add_spans(out, shape, layer, ALL(more_operations));
+        if (shape->detail == MAKE_DEEP && shape->experts)
+            add_spans(out, shape, layer, ALL(router_operations));
+        if (shape->detail != MAKE_DEEP)
             add_spans(out, shape, layer, ALL(layer_components));
     }
     add_spans(out, shape, -1, ALL(behind));
+    add_details(out, shape);
     int64_t ticks = 7; /* unattributed */
     for (uint32_t i = 0; i < out->row.n_spans; i++)
         ticks += out->spans[i].ticks;
@@ -204,6 +288,14 @@ void make_pass_free(struct make_pass *pass)
     free(pass->spans);
     for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
         free(pass->values[c]);
+    for (uint32_t i = 0; pass->attention && i < pass->row.n_attention; i++)
+        free((float *)pass->attention[i].entropy);
+    for (uint32_t i = 0; pass->routing && i < pass->row.n_routing; i++) {
+        free((uint16_t *)pass->routing[i].expert);
+        free((float *)pass->routing[i].weight);
+    }
+    free(pass->attention);
+    free(pass->routing);
 }
 
 /* Part i of n of a whole: the parts add up to it. */
@@ -384,6 +476,7 @@ void make_store(const char *path)
                                   .noise = 0.1,
                                   .spread = 0.3,
                                   .energy = true,
+                                  .heads = 2,
                                   .seed = 11},
               3, 4);
     struct erg_run_row minimal = make_run(MAKE_STORE_MINIMAL, "failed", NULL);

@@ -11,10 +11,10 @@
  * Stores for tests: deterministic, written through the writer. Link ergon_make_store.
  *
  * make_store() writes two runs:
- *   MAKE_STORE_DEEP     complete, deep, 2 layers; a prefill pass of 3 tokens, 4 decode passes; cpu
- * and dram energy, 5 power samples, 2 host samples; tag "baseline", experiment "fixture"
- *   MAKE_STORE_MINIMAL  failed, minimal, 2 layers; newer; a prefill pass of 2 tokens, 1 decode
- * pass; no energy at all
+ *   MAKE_STORE_DEEP     complete, deep, 2 layers of 2 heads; a prefill pass of 3 tokens, 4 decode
+ * passes; cpu and dram energy, 5 power samples, 2 host samples; tag "baseline", experiment
+ * "fixture" MAKE_STORE_MINIMAL  failed, minimal, 2 layers; newer; a prefill pass of 2 tokens, 1
+ * decode pass; no energy at all
  */
 #define MAKE_STORE_DEEP    "0190a0b1-deep-4000-8000-000000000001"
 #define MAKE_STORE_MINIMAL "0190a0b2-mini-4000-8000-000000000002"
@@ -32,7 +32,11 @@ struct make_shape {
     double noise;      /* standard deviation of the logarithm of times */
     double spread;     /* … of the size of a tensor's values */
     bool energy;
-    uint64_t seed; /* not 0, moves on */
+    /* deep: */
+    bool crowded;     /* 30 operations in a layer, not 22 */
+    uint32_t heads;   /* attention statistics of so many; 0 = none */
+    uint32_t experts; /* a router that uses two of so many; 0 = none */
+    uint64_t seed;    /* not 0, moves on */
 };
 
 /* A pass of such a run at `t0_ns`, with spans and columns; free with make_pass_free(). */
@@ -40,6 +44,8 @@ struct make_pass {
     struct erg_pass_row row;
     struct erg_span *spans;
     float *values[ERG_VALUE_COLUMNS];
+    struct erg_attention_row *attention;
+    struct erg_routing_row *routing;
 };
 
 void make_pass(struct make_pass *out, struct make_shape *shape, uint32_t index, uint32_t phase,

@@ -4,23 +4,25 @@
 
 #include <sys/stat.h>
 
-/* Budgets of the contract, per decode token of a model with 32 layers, everything counted that
- * lies in the database file. */
+/* Budgets of the contract, per decode token of a model with 32 layers of 32 heads, everything
+ * counted that lies in the database file. */
 struct budget {
     const char *name;
     enum make_detail detail;
     double time_scale, noise, spread;
     int64_t bytes;
+    uint32_t experts;
 };
 
 static const struct budget budgets[] = {
-    {"minimal, 1 B parameters", MAKE_MINIMAL, 1, 0.15, 0.3, 1000},
-    {"minimal, 8 B parameters", MAKE_MINIMAL, 8, 0.15, 0.3, 1000},
-    {"minimal, a restless machine", MAKE_MINIMAL, 1, 0.35, 0.5, 1000},
-    {"standard", MAKE_STANDARD, 1, 0.15, 0.3, 4000},
-    {"standard, a restless machine", MAKE_STANDARD, 8, 0.35, 0.5, 4000},
-    {"deep", MAKE_DEEP, 1, 0.15, 0.3, 15000},
-    {"deep, a restless machine", MAKE_DEEP, 8, 0.35, 0.5, 15000},
+    {"minimal, 1 B parameters", MAKE_MINIMAL, 1, 0.15, 0.3, 1000, 0},
+    {"minimal, 8 B parameters", MAKE_MINIMAL, 8, 0.15, 0.3, 1000, 0},
+    {"minimal, a restless machine", MAKE_MINIMAL, 1, 0.35, 0.5, 1000, 0},
+    {"standard", MAKE_STANDARD, 1, 0.15, 0.3, 4000, 0},
+    {"standard, a restless machine", MAKE_STANDARD, 8, 0.35, 0.5, 4000, 0},
+    {"deep", MAKE_DEEP, 1, 0.15, 0.3, 15000, 0},
+    {"deep, a restless machine", MAKE_DEEP, 8, 0.35, 0.5, 15000, 0},
+    {"deep, 64 experts", MAKE_DEEP, 8, 0.35, 0.5, 15000, 64},
 };
 
 /* Write a run of `tokens` decode passes; what the writer says it took. */
@@ -32,6 +34,9 @@ static int64_t write_tokens(const char *path, const struct budget *budget, uint3
                                .spread = budget->spread,
                                .time_scale = budget->time_scale,
                                .energy = true,
+                               .crowded = true,
+                               .heads = 32,
+                               .experts = budget->experts,
                                .seed = 77};
     struct erg_run_row run = make_run("0190a0b1-7d3c-4000-8000-00000000abcd", "running", NULL);
     struct erg_writer *writer;

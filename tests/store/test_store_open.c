@@ -94,7 +94,7 @@ static void writing_creates_folders_and_the_settings_of_a_store(void **state)
     snprintf(path, sizeof(path), "%s/b %%?#/x.db", folder);
     for (int round = 0; round < 2; round++) {
         assert_int_equal(erg_store_open(&store, path, ERG_STORE_WRITE, NULL, NULL), 0);
-        assert_int_equal(erg_sql_int(store->db, "PRAGMA user_version", -1), 1);
+        assert_int_equal(erg_sql_int(store->db, "PRAGMA user_version", -1), 2);
         assert_int_equal(erg_sql_int(store->db, "PRAGMA auto_vacuum", -1), 2);
         assert_int_equal(erg_sql_int(store->db, "PRAGMA page_size", -1), ERG_STORE_PAGE_BYTES);
         assert_int_equal(erg_sql_int(store->db, "PRAGMA foreign_keys", -1), 1);
@@ -116,18 +116,25 @@ static void a_newer_store_is_refused_and_an_older_one_migrated(void **state)
     static const char *const second[] = {"CREATE TABLE added(x)", "INSERT INTO added VALUES(1)",
                                          NULL};
     static const char *const broken[] = {"CREATE TABLE more(x)", "CREATE TABLE more(x)", NULL};
-    const struct erg_migration steps[] = {erg_migrations[0], {2, second}, {3, broken}};
+    struct erg_migration steps[16];
+    size_t known = erg_migration_count;
+    int last = erg_migrations[known - 1].to;
+    assert_true(known + 2 <= 16);
+    memcpy(steps, erg_migrations, known * sizeof steps[0]);
+    steps[known] = (struct erg_migration){last + 1, second};
+    steps[known + 1] = (struct erg_migration){last + 2, broken};
     struct temp_store temp = temp_store_new();
     struct erg_store *store;
     struct erg_err err;
     make_store(temp.path);
     assert_int_equal(erg_store_open(&store, temp.path, ERG_STORE_WRITE, NULL, NULL), 0);
-    assert_int_equal(erg_schema_migrate(store->db, steps, 2, NULL), 0);
-    assert_int_equal(erg_schema_migrate(store->db, steps, 2, NULL), 0);
+    assert_int_equal(erg_schema_migrate(store->db, steps, known + 1, NULL), 0);
+    assert_int_equal(erg_schema_migrate(store->db, steps, known + 1, NULL), 0);
     assert_int_equal(erg_sql_int(store->db, "SELECT count(*) FROM added", -1), 1);
     assert_int_equal(erg_sql_int(store->db, "SELECT count(*) FROM profiling_runs", -1), 2);
-    assert_true(erg_schema_migrate(store->db, steps, 3, NULL) < 0); /* all of a step or nothing */
-    assert_int_equal(erg_sql_int(store->db, "PRAGMA user_version", -1), 2);
+    assert_true(erg_schema_migrate(store->db, steps, known + 2, NULL) <
+                0); /* all of a step or nothing */
+    assert_int_equal(erg_sql_int(store->db, "PRAGMA user_version", -1), last + 1);
     assert_int_equal(erg_sql_int(store->db, "SELECT count(*) FROM more", -1), -1);
     erg_store_close(store);
     for (int mode = ERG_STORE_READ; mode <= ERG_STORE_WRITE; mode++) {
@@ -290,7 +297,7 @@ static void health_reports_damage(void **state)
     make_store(temp.path);
     assert_int_equal(erg_store_open(&store, temp.path, ERG_STORE_READ, NULL, NULL), 0);
     assert_int_equal(erg_store_health(store, &health, NULL), 0);
-    assert_true(health.integrity_ok && health.runs == 2 && health.schema_version == 1);
+    assert_true(health.integrity_ok && health.runs == 2 && health.schema_version == 2);
     assert_true(health.free_bytes > 0 && health.file_bytes > 10000);
     assert_string_equal(health.integrity, "ok");
     int64_t root = erg_sql_int(
