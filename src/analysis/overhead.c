@@ -166,11 +166,28 @@ static struct location locate(const double *sorted, size_t n)
     }
     double kept = 1 - 2 * TRIMMED;
     location.df = (double)(n - 2 * g) - 1;
-    location.variance = n > 1 ? squares / (double)(n - 1) / (kept * kept * (double)n) : (double)NAN;
+    location.variance = squares / (double)(n - 1) / (kept * kept * (double)n);
     return location;
 }
 
-static struct location locate_class(const struct erg_overhead *overhead, enum erg_taken taken)
+/*
+ * Of sorted values too few to trim: their median, and its variance from their median deviation, but
+ * no less than that of as many values of the most frequent class.
+ */
+static struct location locate_few(double *sorted, size_t n, const struct location *frequent)
+{
+    double middle = n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+    double usual = frequent->variance * (double)frequent->n / (double)n;
+    for (size_t j = 0; j < n; j++)
+        sorted[j] = fabs(sorted[j] - middle);
+    qsort(sorted, n, sizeof *sorted, compare);
+    double deviation = 1.4826 * (n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2);
+    double variance = deviation * deviation / (double)n * (3.141592653589793 / 2);
+    return (struct location){n, middle, fmax(variance, usual), (double)n - 1};
+}
+
+static struct location locate_class(const struct erg_overhead *overhead, enum erg_taken taken,
+                                    const struct location *frequent)
 {
     size_t n = 0;
     for (size_t i = 0; i < overhead->kept_count; i++) {
@@ -178,10 +195,12 @@ static struct location locate_class(const struct erg_overhead *overhead, enum er
             overhead->scratch[n++] = (double)at(overhead, i)->ratio;
     }
     qsort(overhead->scratch, n, sizeof *overhead->scratch, compare);
-    return n ? locate(overhead->scratch, n) : (struct location){0};
+    if (n < 2)
+        return (struct location){.n = n};
+    return frequent && n < ERG_OVERHEAD_LEAST ? locate_few(overhead->scratch, n, frequent)
+                                              : locate(overhead->scratch, n);
 }
 
-/* Of a class with few values the spread is that of the most frequent one. */
 static void locate_all(const struct erg_overhead *overhead, enum erg_taken frequent,
                        struct location out[ERG_TAKENS])
 {
@@ -189,13 +208,10 @@ static void locate_all(const struct erg_overhead *overhead, enum erg_taken frequ
         struct erg_overhead_interval *interval = at(overhead, i);
         interval->ratio = (float)((double)interval->ns / neighbourhood(overhead, i, frequent));
     }
-    for (int c = 0; c < ERG_TAKENS; c++)
-        out[c] = locate_class(overhead, (enum erg_taken)c);
+    out[frequent] = locate_class(overhead, frequent, NULL);
     for (int c = 0; c < ERG_TAKENS; c++) {
-        if (out[c].n && out[c].n < ERG_OVERHEAD_LEAST) {
-            out[c].variance = out[frequent].variance * (double)out[frequent].n / (double)out[c].n;
-            out[c].df = out[frequent].df;
-        }
+        if (c != (int)frequent)
+            out[c] = locate_class(overhead, (enum erg_taken)c, &out[frequent]);
     }
 }
 
@@ -211,7 +227,7 @@ static struct estimate compare_classes(const struct location *classes,
 {
     double base = classes[baseline].mean, sum = 0, shares = 0, variance = 0, welch = 0;
     for (int c = 0; c < ERG_TAKENS; c++) {
-        if (c == (int)baseline || share[c] == 0 || !classes[c].n)
+        if (c == (int)baseline || share[c] == 0 || classes[c].n < 2)
             continue;
         double part = share[c] * share[c] * classes[c].variance / (base * base);
         sum += share[c] * classes[c].mean / base;
@@ -267,9 +283,10 @@ static bool refuse(const struct erg_overhead_facts *facts, const size_t kept[ERG
     else if (kept[facts->baseline] < ERG_OVERHEAD_LEAST)
         snprintf(out, out_bytes, "%zu token%s ran bare and can be compared: at least %d are needed",
                  kept[facts->baseline], kept[facts->baseline] == 1 ? "" : "s", ERG_OVERHEAD_LEAST);
-    else if (kept[frequent] < 2 * ERG_OVERHEAD_LEAST || !kept[facts->deepest])
+    else if (kept[frequent] < 2 * ERG_OVERHEAD_LEAST || kept[facts->deepest] < ERG_OVERHEAD_FEW)
         snprintf(out, out_bytes,
-                 "too few tokens were profiled to compare with those that ran bare");
+                 "too few tokens were profiled to compare with those that ran bare: %zu",
+                 kept[facts->deepest]);
     else
         return false;
     return true;

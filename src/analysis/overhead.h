@@ -18,6 +18,7 @@
  *   2. Of each class the 25 % trimmed mean of these ratios is taken (J. W. Tukey; standard error
  *      from the winsorised variance, K. K. Yuen, Biometrika 61, 1974): a token during which
  *      another program ran says nothing.
+ *      Where most tokens are bare and but a few profiled, the median of these stands in.
  *   3. overhead = Σ share × mean / mean of the bare − 1, its interval by the delta method and
  *      Student's t with Welch's degrees of freedom.
  *
@@ -36,7 +37,8 @@ const char *erg_taken_name(enum erg_taken taken);
 bool erg_pass_is_bare(const struct erg_pass_row *pass);
 
 enum {
-    ERG_OVERHEAD_LEAST = 6,     /* intervals of a class, below which nothing is said */
+    ERG_OVERHEAD_LEAST = 6,     /* intervals to compare with, below which nothing is said … */
+    ERG_OVERHEAD_FEW = 3,       /* … and profiled in full, where most are not */
     ERG_OVERHEAD_MOST = 1 << 15 /* intervals kept: the latest */
 };
 

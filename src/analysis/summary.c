@@ -235,13 +235,47 @@ static void put_power(struct erg_jsonw *w, const struct erg_run_facts *f)
     erg_jsonw_obj_end(w);
 }
 
+static void put_interval(struct erg_jsonw *w, const char *key, double low, double high)
+{
+    erg_jsonw_key(w, key);
+    if (!isfinite(low) || !isfinite(high)) {
+        erg_jsonw_null(w);
+        return;
+    }
+    erg_jsonw_arr_begin(w);
+    erg_jsonw_real(w, low);
+    erg_jsonw_real(w, high);
+    erg_jsonw_arr_end(w);
+}
+
+/* Why there is no figure is said in its method. */
+static void put_overhead(struct erg_jsonw *w, const struct erg_run_facts *f)
+{
+    const struct erg_overhead_facts *o = &f->overhead;
+    bool known = f->has_overhead && o->measured;
+    put_real(w, "overhead_pct", known ? o->pct : NAN);
+    put_interval(w, "overhead_ci_pct", known ? o->low_pct : NAN, known ? o->high_pct : NAN);
+    erg_jsonw_kbool(w, "measured", known);
+    erg_jsonw_kstr(w, "method", f->has_overhead ? o->method : "the run goes on");
+    put_real(w, "profiled_overhead_pct", known ? o->deepest_pct : NAN);
+    put_interval(w, "profiled_overhead_ci_pct", known ? o->deepest_low_pct : NAN,
+                 known ? o->deepest_high_pct : NAN);
+    put_real(w, "tracing_pct", f->tracing_pct);
+    put_real(w, "budget_pct", f->budget_pct);
+    erg_jsonw_kint(w, "bare_tokens", o->bare_tokens);
+    erg_jsonw_key(w, "tokens_by_depth");
+    erg_jsonw_obj_begin(w);
+    for (int taken = 0; taken < ERG_TAKENS; taken++)
+        erg_jsonw_kint(w, erg_taken_name((enum erg_taken)taken), o->tokens[taken]);
+    erg_jsonw_obj_end(w);
+}
+
 static void put_profiler(struct erg_jsonw *w, const struct erg_run_facts *f)
 {
     erg_jsonw_key(w, "profiler");
     erg_jsonw_obj_begin(w);
-    erg_jsonw_knull(w, "overhead_pct");
-    erg_jsonw_knull(w, "overhead_ci_pct");
-    erg_jsonw_kstr(w, "method", f->instrument);
+    put_overhead(w, f);
+    erg_jsonw_kstr(w, "instrument", f->instrument);
     erg_jsonw_kint(w, "profiled_tokens", f->profiled_tokens);
     erg_jsonw_kint(w, "dropped_events", (int64_t)f->dropped_events);
     int64_t tokens = f->input_tokens + f->output_tokens;

@@ -3,6 +3,7 @@
 #define ERG_ANALYSIS_SUMMARY_H
 
 #include "analysis/conditions.h"
+#include "analysis/overhead.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/jsonw.h"
@@ -80,7 +81,11 @@ struct erg_run_facts {
 
     const char *instrument;  /* "trace", "observe", "none": how operations were timed */
     int64_t profiled_tokens; /* tokens of passes with spans */
-    bool guessed;            /* some operation was classified by the fallback */
+    bool has_overhead;       /* false while the run goes on */
+    struct erg_overhead_facts overhead;
+    double tracing_pct; /* what tracing costs, measured directly; NaN = not known */
+    double budget_pct;  /* that the slowdown was to stay below; NaN = none */
+    bool guessed;       /* some operation was classified by the fallback */
     uint64_t dropped_events;
     int64_t store_bytes; /* taken by the run's rows; < 0 = not stored */
     struct erg_conditions conditions;

@@ -179,12 +179,13 @@ static int run(struct erg_cli *cli)
 {
     const struct erg_run_flags *o = cli->options;
     struct erg_run_options run;
+    struct erg_profile profile;
     struct erg_prompts prompts = {0};
     struct erg_err err = {0};
     ERG_AUTO_FREE char *path = NULL;
     if (strcmp(o->grid, "list") == 0)
         return erg_run_list_regions(cli);
-    int status = erg_run_options_make(cli, o, &run);
+    int status = erg_run_options_make(cli, o, &profile, &run);
     if (status)
         return status;
     bool from_stdin = o->prompt && strcmp(o->prompt, "-") == 0;
@@ -212,7 +213,13 @@ const struct erg_command erg_cmd_run = {
         "  ergon run -m tales -p \"Once upon a time\" --warmup 1 --repeat auto\n\n"
         "With --repeat auto runs go on until the 95 % interval of J/token (without power:\n"
         "of tokens per second) is within 2 % of its mean and prefill and decode, over all\n"
-        "runs, last ten readings of the sensor: at least 3 runs, at most 50.",
+        "runs, last ten readings of the sensor: at least 3 runs, at most 50.\n\n"
+        "What profiling costs is measured in every run: about one token of 16 runs bare and\n"
+        "is compared with the others. Keys of --profile: capture_activations,\n"
+        "deep_profiling, power_sample_interval_ms, sample_every=N (1 of N tokens in full),\n"
+        "layers=0,8,16 or layer_stride=N (statistics of these only), bare_every=N (0 = no\n"
+        "comparison), sparsity_threshold, attention_sparsity_threshold, flash_attention,\n"
+        "instrument=auto|trace|observe.",
     .options = erg_run_option_table,
     .options_bytes = sizeof(struct erg_run_flags),
     .defaults = &erg_run_flag_defaults,

@@ -10,29 +10,44 @@
 enum { MAX_VALUE = 64 };
 
 static const char *const instruments[] = {"auto", "trace", "observe", "none", NULL};
-static const char *const switches[] = {"on", "off", "auto", NULL};
+static const char *const switches[] = {"on", "off", "auto", "true", "false", NULL};
 static const char *const booleans[] = {"true", "false", NULL};
 
-/* A key takes one of `choices`, a whole number when it has a `max`, else a real number. */
+enum kind { CHOICE, COUNT, NUMBER, LAYERS };
+
+/* A key, and what it takes: one of `choices`, a whole number from `min` to `max`, a number above 0
+ * and at most `max`, or numbers of layers. */
 struct key {
     const char *name;
-    const char *const *choices;
-    int64_t max;
+    enum kind kind;
     size_t offset;
+    const char *const *choices;
+    int64_t min, max;
+    const char *takes;
 };
+
+#define FIELD(name) offsetof(struct erg_profile, name)
 
 static const struct key keys[] = {
-    {"instrument", instruments, 0, offsetof(struct erg_profile, instrument)},
-    {"power_sample_interval_ms", NULL, 60000, offsetof(struct erg_profile, power_interval_ms)},
-    {"sparsity_threshold", NULL, 0, offsetof(struct erg_profile, sparsity_threshold)},
-    {"flash_attention", switches, 0, offsetof(struct erg_profile, flash_attention)},
-    {"capture_activations", booleans, 0, offsetof(struct erg_profile, capture_activations)},
-    {"deep_profiling", booleans, 0, offsetof(struct erg_profile, deep_profiling)},
+    {"capture_activations", CHOICE, FIELD(capture_activations), booleans, 0, 0, NULL},
+    {"deep_profiling", CHOICE, FIELD(deep_profiling), booleans, 0, 0, NULL},
+    {"power_sample_interval_ms", COUNT, FIELD(power_interval_ms), NULL, 1, 60000,
+     "a whole number from 1 to 60000"},
+    {"sample_every", COUNT, FIELD(sample_every), NULL, 1, ERG_MAX_TOKENS,
+     "a whole number from 1: one of so many tokens is profiled in full"},
+    {"layer_stride", COUNT, FIELD(layer_stride), NULL, 1, ERG_MAX_LAYERS,
+     "a whole number from 1: every so manieth layer"},
+    {"layers", LAYERS, FIELD(layers), NULL, 0, ERG_MAX_LAYERS - 1,
+     "numbers of layers, such as layers=0,8,16"},
+    {"bare_every", COUNT, FIELD(bare_every), NULL, 0, ERG_MAX_TOKENS,
+     "0 or a whole number from 2: one of so many tokens runs bare"},
+    {"sparsity_threshold", NUMBER, FIELD(sparsity_threshold), NULL, 0, INT64_MAX,
+     "a number above 0"},
+    {"attention_sparsity_threshold", NUMBER, FIELD(attention_sparsity_threshold), NULL, 0, 1,
+     "a number above 0 and at most 1"},
+    {"flash_attention", CHOICE, FIELD(flash_attention), switches, 0, 0, NULL},
+    {"instrument", CHOICE, FIELD(instrument), instruments, 0, 0, NULL},
 };
-
-/* Known to the contract; the engine does not do it. */
-static const char *const unsupported[] = {"sample_every", "layer_stride", "layers", "bare_every",
-                                          "attention_sparsity_threshold"};
 
 static bool is_text(const char *name, const char *text, size_t len)
 {
@@ -41,12 +56,7 @@ static bool is_text(const char *name, const char *text, size_t len)
 
 static int unknown_key(const char *text, size_t len, struct erg_err *err)
 {
-    char known[160] = "";
-    for (size_t i = 0; i < sizeof unsupported / sizeof unsupported[0]; i++) {
-        if (is_text(unsupported[i], text, len))
-            return erg_fail(err, ERG_INVALID, "option '--profile': '%s' is not supported yet",
-                            unsupported[i]);
-    }
+    char known[200] = "";
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", keys[i].name);
@@ -77,61 +87,127 @@ static int set_choice(const struct key *key, const char *value, const char **fie
     return wrong_value(key, value, takes, err);
 }
 
-static int set_number(const struct key *key, const char *value, void *field, struct erg_err *err)
+static int set_count(const struct key *key, const char *value, int64_t *field, struct erg_err *err)
 {
-    if (key->max)
-        return erg_parse_i64(value, 1, key->max, field, NULL)
-                   ? wrong_value(key, value, "a whole number from 1 to 60000", err)
-                   : 0;
-    double number;
-    if (erg_parse_double(value, 0, 1e30, &number, NULL) || number <= 0)
-        return wrong_value(key, value, "a number above 0", err);
-    *(double *)field = number;
+    int64_t count;
+    if (erg_parse_i64(value, key->min, key->max, &count, NULL) || (!key->min && count == 1))
+        return wrong_value(key, value, key->takes, err);
+    *field = count;
     return 0;
 }
 
-/* One "KEY=VALUE" of `len` bytes. */
-static int set_item(const char *text, size_t len, struct erg_profile *out, struct erg_err *err)
+static int set_number(const struct key *key, const char *value, double *field, struct erg_err *err)
+{
+    double number;
+    if (erg_parse_double(value, 0, key->max == INT64_MAX ? 1e30 : (double)key->max, &number,
+                         NULL) ||
+        number <= 0)
+        return wrong_value(key, value, key->takes, err);
+    *field = number;
+    return 0;
+}
+
+/* "0" or "0;8;16", behind those that are there already. */
+static int add_layers(const struct key *key, const char *value, struct erg_profile *out,
+                      struct erg_err *err)
+{
+    char number[MAX_VALUE];
+    for (const char *text = value;; text++) {
+        size_t len = strcspn(text, ";");
+        snprintf(number, sizeof number, "%.*s", (int)len, text);
+        if (out->layer_count == ERG_PROFILE_LAYERS)
+            return erg_fail(err, ERG_INVALID, "option '--profile': more than %d layers",
+                            ERG_PROFILE_LAYERS);
+        if (erg_parse_i64(number, key->min, key->max, &out->layers[out->layer_count], NULL))
+            return wrong_value(key, value, key->takes, err);
+        out->layer_count++;
+        text += len;
+        if (!*text)
+            return 0;
+    }
+}
+
+static int set_value(const struct key *key, const char *value, struct erg_profile *out,
+                     struct erg_err *err)
+{
+    void *field = (char *)out + key->offset;
+    switch (key->kind) {
+    case CHOICE:
+        return set_choice(key, value, field, err);
+    case COUNT:
+        return set_count(key, value, field, err);
+    case NUMBER:
+        return set_number(key, value, field, err);
+    case LAYERS:
+        return add_layers(key, value, out, err);
+    }
+    return 0;
+}
+
+static const struct key *find_key(const char *text, size_t len)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (is_text(keys[i].name, text, len))
+            return &keys[i];
+    }
+    return NULL;
+}
+
+/*
+ * One "KEY=VALUE" of `len` bytes; a bare number behind a list of layers is one more of them.
+ * `*key` is that of the item before.
+ */
+static int set_item(const char *text, size_t len, const struct key **key, struct erg_profile *out,
+                    struct erg_err *err)
 {
     const char *equals = memchr(text, '=', len);
     size_t key_len = equals ? (size_t)(equals - text) : len;
-    char value[MAX_VALUE];
+    bool goes_on =
+        *key && (*key)->kind == LAYERS && !equals && len > 0 && strspn(text, "0123456789;") >= len;
+    const char *value = goes_on ? text : equals ? equals + 1 : NULL;
+    char copy[MAX_VALUE];
     if (!key_len)
         return erg_fail(err, ERG_INVALID, "option '--profile' takes KEY=VALUE[,…], not '%.*s'",
                         len < 64 ? (int)len : 64, text);
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        const struct key *key = &keys[i];
-        if (!is_text(key->name, text, key_len))
-            continue;
-        snprintf(value, sizeof value, "%.*s",
-                 equals && len - key_len - 1 < MAX_VALUE ? (int)(len - key_len - 1) : MAX_VALUE - 1,
-                 equals ? equals + 1 : "");
-        if (!equals)
-            return erg_fail(err, ERG_INVALID, "option '--profile': %s needs a value: %s=VALUE",
-                            key->name, key->name);
-        void *field = (char *)out + key->offset;
-        return key->choices ? set_choice(key, value, field, err)
-                            : set_number(key, value, field, err);
+    if (!goes_on)
+        *key = find_key(text, key_len);
+    if (!*key)
+        return unknown_key(text, key_len, err);
+    if (!value)
+        return erg_fail(err, ERG_INVALID, "option '--profile': %s needs a value: %s=VALUE",
+                        (*key)->name, (*key)->name);
+    size_t value_len = len - (size_t)(value - text);
+    snprintf(copy, sizeof copy, "%.*s", value_len < MAX_VALUE ? (int)value_len : MAX_VALUE - 1,
+             value);
+    if ((*key)->kind == LAYERS && !goes_on)
+        out->layer_count = 0;
+    return set_value(*key, copy, out, err);
+}
+
+static int parse_text(const char *text, struct erg_profile *out, struct erg_err *err)
+{
+    const struct key *key = NULL;
+    for (;; text++) {
+        size_t len = strcspn(text, ",");
+        int rc = set_item(text, len, &key, out, err);
+        text += len;
+        if (rc || !*text)
+            return rc;
     }
-    return unknown_key(text, key_len, err);
 }
 
 int erg_profile_parse(const struct erg_string_list *texts, struct erg_profile *out,
                       struct erg_err *err)
 {
-    struct erg_profile profile = {0};
+    struct erg_profile profile = {.bare_every = -1};
     for (size_t i = 0; i < texts->count; i++) {
-        const char *text = texts->items[i];
-        for (;;) {
-            size_t len = strcspn(text, ",");
-            int rc = set_item(text, len, &profile, err);
-            if (rc)
-                return rc;
-            if (!text[len])
-                break;
-            text += len + 1;
-        }
+        int rc = parse_text(texts->items[i], &profile, err);
+        if (rc)
+            return rc;
     }
+    if (profile.layer_count && profile.layer_stride)
+        return erg_fail(err, ERG_INVALID,
+                        "option '--profile': only one of layers and layer_stride can be given");
     *out = profile;
     return 0;
 }

@@ -5,17 +5,24 @@
 #include "base/err.h"
 #include "cli/options.h"
 
+enum { ERG_PROFILE_LAYERS = 512 };
+
 /* What --profile asks for; "not given" leaves it to the other options. */
 struct erg_profile {
-    const char *instrument;                           /* NULL = not given */
-    const char *flash_attention;                      /* NULL = not given; "on", "off", "auto" */
-    int64_t power_interval_ms;                        /* 0 = not given */
-    double sparsity_threshold;                        /* 0 = not given */
+    const char *instrument;      /* NULL = not given */
+    const char *flash_attention; /* NULL = not given; "on", "off", "auto", "true", "false" */
+    int64_t power_interval_ms;   /* 0 = not given */
+    double sparsity_threshold, attention_sparsity_threshold; /* 0 = not given */
+    int64_t sample_every, layer_stride;                      /* 0 = not given */
+    int64_t bare_every;                                      /* -1 = not given */
+    int64_t layers[ERG_PROFILE_LAYERS];
+    size_t layer_count;                               /* 0 = not given */
     const char *capture_activations, *deep_profiling; /* NULL = not given; "true", "false" */
 };
 
 /*
  * Parse the texts "KEY=VALUE[,KEY=VALUE…]" of the option; a key given twice takes its last value.
+ * Layers are separated by ';' or, since nothing else is a bare number, by ','.
  * The result borrows nothing. INVALID with a message that names the key, and the known ones.
  */
 int erg_profile_parse(const struct erg_string_list *texts, struct erg_profile *out,

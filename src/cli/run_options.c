@@ -3,7 +3,6 @@
 
 #include "base/num.h"
 #include "cli/listing.h"
-#include "cli/profile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -190,8 +189,15 @@ const struct erg_option erg_run_option_table[] = {
     {.kind = ERG_OPT_LIST,
      .name = "profile",
      .value = "KEY=VALUE[,…]",
-     .help = "finer: instrument, sparsity_threshold, power_sample_interval_ms, …",
+     .help = "finer: sample_every, layers, layer_stride, bare_every, instrument, …",
      FIELD(profile)},
+    {.kind = ERG_OPT_REAL,
+     .name = "overhead-budget",
+     .value = "PCT",
+     .real_min = 0.01,
+     .real_max = 1000,
+     .help = "profile so many tokens in depth that generating slows down by less",
+     FIELD(overhead_budget)},
     {.kind = ERG_OPT_STRING,
      .name = "repeat",
      .value = "N|auto",
@@ -337,42 +343,69 @@ static void translate(const struct erg_run_flags *o, struct erg_run_options *out
     };
 }
 
-/* The keys of --profile beside the options that say the same. */
-static int apply_profile(const struct erg_cli *cli, const struct erg_run_flags *o,
-                         struct erg_run_options *out)
+/* The keys of --profile against the options that say the same. */
+static int check_profile(const struct erg_cli *cli, const struct erg_run_flags *o,
+                         const struct erg_profile *profile, const char *flash)
 {
-    struct erg_profile profile;
-    struct erg_err err = {0};
-    int rc = erg_profile_parse(&o->profile, &profile, &err);
-    if (!rc)
-        rc = erg_profile_mode(&profile, o->mode, &out->mode, &err);
-    if (rc)
-        return erg_cli_usage(cli, "%s", err.text);
-    const char *flash = profile.flash_attention;
     if (flash && o->flash_attn && strcmp(flash, o->flash_attn) != 0)
         return erg_cli_usage(cli, "--flash-attn %s contradicts --profile flash_attention=%s",
-                             o->flash_attn, flash);
-    if (profile.power_interval_ms && o->power_interval_ms &&
-        profile.power_interval_ms != o->power_interval_ms)
+                             o->flash_attn, profile->flash_attention);
+    if (profile->power_interval_ms && o->power_interval_ms &&
+        profile->power_interval_ms != o->power_interval_ms)
         return erg_cli_usage(cli, "--power-interval and --profile power_sample_interval_ms differ");
-    if (flash)
-        out->flash_attn = flash;
-    if (profile.power_interval_ms)
-        out->power_interval_ns = profile.power_interval_ms * 1000000;
-    out->instrument = profile.instrument;
-    out->sparsity_threshold = profile.sparsity_threshold;
+    if (o->overhead_budget > 0 && profile->bare_every == 0)
+        return erg_cli_usage(cli, "--overhead-budget needs the tokens to compare with that "
+                                  "--profile bare_every=0 leaves out");
+    if (o->overhead_budget > 0 && profile->sample_every)
+        return erg_cli_usage(cli, "only one of --overhead-budget and --profile sample_every can "
+                                  "say how many tokens are profiled");
     return ERG_EXIT_OK;
 }
 
+static const char *switch_of(const char *text)
+{
+    if (text && strcmp(text, "true") == 0)
+        return "on";
+    return text && strcmp(text, "false") == 0 ? "off" : text;
+}
+
+static int apply_profile(const struct erg_cli *cli, const struct erg_run_flags *o,
+                         struct erg_profile *profile, struct erg_run_options *out)
+{
+    struct erg_err err = {0};
+    int rc = erg_profile_parse(&o->profile, profile, &err);
+    if (!rc)
+        rc = erg_profile_mode(profile, o->mode, &out->mode, &err);
+    if (rc)
+        return erg_cli_usage(cli, "%s", err.text);
+    const char *flash = switch_of(profile->flash_attention);
+    int status = check_profile(cli, o, profile, flash);
+    if (flash)
+        out->flash_attn = flash;
+    if (profile->power_interval_ms)
+        out->power_interval_ns = profile->power_interval_ms * 1000000;
+    out->instrument = profile->instrument;
+    out->sparsity_threshold = profile->sparsity_threshold;
+    out->attention_sparsity_threshold = profile->attention_sparsity_threshold;
+    out->sample_every = profile->sample_every;
+    out->layer_stride = profile->layer_stride;
+    out->layers = profile->layers;
+    out->layer_count = profile->layer_count;
+    out->no_bare = profile->bare_every == 0;
+    out->bare_every = profile->bare_every > 0 ? profile->bare_every : 0;
+    out->overhead_budget_pct = o->overhead_budget;
+    return status;
+}
+
 int erg_run_options_make(const struct erg_cli *cli, const struct erg_run_flags *flags,
-                         struct erg_run_options *out)
+                         struct erg_profile *profile, struct erg_run_options *out)
 {
     translate(flags, out);
     int status = check_prompt(cli, flags);
     if (!status)
         status = check_repeat(cli, flags);
     if (!status)
-        status = apply_profile(cli, flags, out);
+        status = apply_profile(cli, flags, profile, out);
     return status ? status : choose_grid(cli, flags, &out->grid);
 }
 

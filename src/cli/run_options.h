@@ -3,6 +3,7 @@
 #define ERG_CLI_RUN_OPTIONS_H
 
 #include "cli/cli.h"
+#include "cli/profile.h"
 #include "record/session.h"
 
 enum { ERG_MAX_REPEATS = 1000 };
@@ -18,7 +19,8 @@ struct erg_run_flags {
     int64_t power_interval_ms;
     double idle_seconds;
     struct erg_string_list profile;
-    const char *repeat; /* "auto" or a count; NULL = once */
+    double overhead_budget; /* 0 = none */
+    const char *repeat;     /* "auto" or a count; NULL = once */
     int64_t warmup;
     struct erg_string_list tags;
     const char *experiment, *record;
@@ -33,10 +35,10 @@ extern const struct erg_run_flags erg_run_flag_defaults;
 
 /*
  * Check what a table of options cannot, and translate: everything but the model, the prompt and the
- * store. An exit status, the message printed.
+ * store. The result borrows from `profile`, which this fills. An exit status, the message printed.
  */
 int erg_run_options_make(const struct erg_cli *cli, const struct erg_run_flags *flags,
-                         struct erg_run_options *out);
+                         struct erg_profile *profile, struct erg_run_options *out);
 
 /* Print the regions of --grid, as a table or as JSON. */
 int erg_run_list_regions(const struct erg_cli *cli);

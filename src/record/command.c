@@ -29,6 +29,37 @@ static const char *or_default(const char *text, const char *fallback)
     return text ? text : fallback;
 }
 
+static void write_number(struct erg_jsonw *w, const char *key, double value)
+{
+    if (value > 0)
+        erg_jsonw_kreal(w, key, value);
+}
+
+static void write_count(struct erg_jsonw *w, const char *key, int64_t value)
+{
+    if (value > 0)
+        erg_jsonw_kint(w, key, value);
+}
+
+static void write_profile(const struct erg_run_options *options, struct erg_jsonw *w)
+{
+    write_number(w, "sparsity_threshold", options->sparsity_threshold);
+    write_number(w, "attention_sparsity_threshold", options->attention_sparsity_threshold);
+    write_number(w, "overhead_budget_pct", options->overhead_budget_pct);
+    write_count(w, "sample_every", options->sample_every);
+    write_count(w, "layer_stride", options->layer_stride);
+    write_count(w, "bare_every", options->bare_every);
+    if (options->no_bare)
+        erg_jsonw_kint(w, "bare_every", 0);
+    if (!options->layer_count)
+        return;
+    erg_jsonw_key(w, "layers");
+    erg_jsonw_arr_begin(w);
+    for (size_t i = 0; i < options->layer_count; i++)
+        erg_jsonw_int(w, options->layers[i]);
+    erg_jsonw_arr_end(w);
+}
+
 void erg_command_run(const struct erg_run_options *options, struct erg_buf *out)
 {
     struct erg_jsonw w;
@@ -50,13 +81,13 @@ void erg_command_run(const struct erg_run_options *options, struct erg_buf *out)
     erg_jsonw_kreal(&w, "top_p", options->top_p);
     erg_jsonw_kint(&w, "seed", options->seed);
     erg_jsonw_kbool(&w, "ignore_eos", options->ignore_eos);
-    erg_jsonw_kstr(&w, "flash_attn", or_default(options->flash_attn, "auto"));
+    if (options->flash_attn)
+        erg_jsonw_kstr(&w, "flash_attn", options->flash_attn);
     erg_jsonw_kstr(&w, "cache_type_k", or_default(options->cache_type_k, "f16"));
     erg_jsonw_kstr(&w, "cache_type_v", or_default(options->cache_type_v, "f16"));
     erg_jsonw_kstr(&w, "mode", or_default(options->mode, "standard"));
     erg_jsonw_kstr(&w, "instrument", or_default(options->instrument, "auto"));
-    if (options->sparsity_threshold > 0)
-        erg_jsonw_kreal(&w, "sparsity_threshold", options->sparsity_threshold);
+    write_profile(options, &w);
     erg_jsonw_obj_end(&w);
 }
 

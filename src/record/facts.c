@@ -192,6 +192,8 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
         .sample_count = join->sample_count,
         .instrument = instrument_of(join->pass_flags),
         .profiled_tokens = join->profiled_tokens,
+        .tracing_pct = join->overhead_settings.tracing_pct,
+        .budget_pct = join->overhead_settings.budget_pct,
         .guessed = join->pass_flags & ERG_PASS_GUESSED,
         .dropped_events = join->dropped,
         .store_bytes = -1,
@@ -205,6 +207,9 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
     for (uint32_t phase = 0; phase < ERG_PHASES; phase++)
         fill_phase(join, phase, &out->phases[phase]);
     fill_energy(join, out);
+    out->has_overhead = join->closed; /* it looks at all tokens: not while the engine runs */
+    if (join->closed)
+        erg_overhead_estimate(&join->overhead, &join->overhead_settings, &out->overhead);
     if (join->closed) {
         warn_about_power(join, out);
         warn_count(join, join->dropped, "events were dropped: the recorder was too slow");

@@ -258,6 +258,23 @@ int erg_header_parse_power(const char *json, size_t len, struct erg_channel **ou
     return 0;
 }
 
+static double above_zero(const json_t *object, const char *key)
+{
+    double value = number(object, key);
+    return value > 0 && isfinite(value) ? value : NAN;
+}
+
+void erg_header_parse_profiler(const char *text, size_t len, double *out_tracing_pct)
+{
+    static const char start[] = "{\"profiler\":";
+    if (len < sizeof start - 1 || memcmp(text, start, sizeof start - 1) != 0)
+        return;
+    AUTO_JSON *root = json_loadb(text, len, 0, NULL);
+    double tracing_pct = above_zero(json_object_get(root, "profiler"), "tracing_pct");
+    if (isfinite(tracing_pct))
+        *out_tracing_pct = tracing_pct;
+}
+
 int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_header *out,
                             struct erg_err *err)
 {
@@ -265,6 +282,7 @@ int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_head
     if (!root)
         return ERG_CORRUPT;
     const json_t *load = json_object_get(root, "load");
+    const json_t *settings = json_object_get(root, "settings");
     const json_t *t0 = json_object_get(load, "t0_ns"), *t1 = json_object_get(load, "t1_ns");
     double parameters = number(json_object_get(root, "model"), "parameters");
     struct source source = {root, 0};
@@ -280,6 +298,8 @@ int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_head
                     !json_is_true(json_object_get(load, "warm")),
         .load_t0_ns = json_integer_value(t0),
         .load_t1_ns = json_integer_value(t1),
+        .budget_pct = above_zero(settings, "overhead_budget_pct"),
+        .sampled = number(settings, "sample_every") > 1,
     };
     if (source.rc || engine.rc) {
         free(header.ggml_variant);

@@ -40,9 +40,15 @@ struct erg_engine_header {
     int64_t parameters;
     bool has_load;
     int64_t load_t0_ns, load_t1_ns;
+    double budget_pct; /* of the slowdown; NaN = none */
+    bool sampled;      /* not every generated token was to be profiled */
 };
 int erg_header_parse_engine(const char *json, size_t len, struct erg_engine_header *out,
                             struct erg_err *err);
+
+/* What the engine has measured of its profiler, in a log line {"profiler":{…}}; other lines, and
+ * members that are not there, change nothing. */
+void erg_header_parse_profiler(const char *text, size_t len, double *out_tracing_pct);
 
 /* Put the members of JSON object `extra` that `*json` does not have yet into it. */
 int erg_header_merge(char **json, const char *extra, struct erg_err *err);

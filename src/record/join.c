@@ -25,6 +25,7 @@ int erg_join_new(struct erg_join **out, const struct erg_join_sink *sink, struct
     join->last = &join->first;
     join->last_sample = &join->first_sample;
     join->end_status = -1;
+    join->overhead_settings = (struct erg_overhead_settings){.tracing_pct = NAN, .budget_pct = NAN};
     join->first_token_ns = INT64_MIN;
     *out = join;
     return 0;
@@ -53,6 +54,7 @@ void erg_join_free(struct erg_join *join)
     erg_timeline_free(join->timeline);
     erg_rollup_free(join->rollup);
     erg_buf_deinit(&join->response);
+    erg_overhead_deinit(&join->overhead);
     void *blocks[] = {join->names,       join->channels,   join->sample_states,
                       join->engine_json, join->model_json, join->end_reason,
                       join->status,      join->failure,    join->ggml_variant};
@@ -253,6 +255,8 @@ static int on_run_begin(struct erg_join *join, const struct erg_event *event, st
         rc = erg_header_merge(&join->header.machine_json, header.machine_json, err);
     free(header.settings_json);
     free(header.machine_json);
+    join->overhead_settings.budget_pct = header.budget_pct;
+    join->overhead_settings.sampled = header.sampled;
     join->model_parameters = header.parameters;
     join->has_load = header.has_load && header.load_t1_ns >= header.load_t0_ns &&
                      header.load_t0_ns >= 0 && header.load_t1_ns <= event->t_ns;
@@ -522,6 +526,9 @@ static int dispatch(struct erg_join *join, const struct erg_event *event, struct
     case ERG_REC_LOG:
         if (event->level_or_status == ERG_LOG_WARNING)
             erg_join_warn(join, event->text.bytes, event->text.len);
+        if (event->level_or_status == ERG_LOG_INFO)
+            erg_header_parse_profiler(event->text.bytes, event->text.len,
+                                      &join->overhead_settings.tracing_pct);
         return 0;
     case ERG_REC_RUN_END:
         return on_run_end(join, event, err);

@@ -2,6 +2,7 @@
 #ifndef ERG_RECORD_JOIN_INTERNAL_H
 #define ERG_RECORD_JOIN_INTERNAL_H
 
+#include "analysis/overhead.h"
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -105,6 +106,8 @@ struct erg_join {
     struct erg_rollup *rollup;
     uint32_t pass_count, token_count;
     int64_t input_tokens, output_tokens, profiled_tokens;
+    struct erg_overhead overhead;
+    struct erg_overhead_settings overhead_settings;
     int64_t first_token_ns; /* absolute; INT64_MIN = not reached */
     int64_t sample_count;
     uint32_t pass_flags; /* of all passes together */

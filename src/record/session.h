@@ -43,11 +43,19 @@ struct erg_run_options {
     int64_t ctx, batch, ubatch, threads, threads_batch;
     double temperature, top_p;
     int64_t top_k, seed;
-    const char *flash_attn; /* "auto", "on", "off" */
+    const char *flash_attn; /* "auto", "on", "off"; NULL: as the mode needs it */
     const char *cache_type_k, *cache_type_v;
-    const char *mode;          /* "minimal", "standard", "deep" */
-    const char *instrument;    /* "auto", "trace", "observe", "none" */
-    double sparsity_threshold; /* of |x| that counts as zero */
+    const char *mode;                    /* "minimal", "standard", "deep" */
+    const char *instrument;              /* "auto", "trace", "observe", "none" */
+    double sparsity_threshold;           /* of |x| that counts as zero */
+    double attention_sparsity_threshold; /* of an attention weight that counts as none */
+    const int64_t *layers;               /* that statistics are taken of; NULL = all … */
+    size_t layer_count;
+    int64_t layer_stride;       /* … or every so manieth */
+    int64_t sample_every;       /* one of so many generated tokens is profiled in full */
+    int64_t bare_every;         /* about one of so many is for comparison … */
+    bool no_bare;               /* … or none is */
+    double overhead_budget_pct; /* choose how many so that the slowdown stays below; 0 = don't */
     const char *device;
     int64_t gpu_layers;
 

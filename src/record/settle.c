@@ -180,7 +180,9 @@ static int emit_pass(struct erg_join *join, struct erg_pending *item, struct erg
         join->profiled_tokens += pass->n_tokens;
     if (join->sink.pass)
         join->sink.pass(join->sink.user, pass);
-    int rc = sum_sections(join, pass);
+    int rc = erg_overhead_add(&join->overhead, pass);
+    if (rc == 0)
+        rc = sum_sections(join, pass);
     if (rc == 0)
         rc = erg_rollup_add(join->rollup, pass, NULL);
     if (rc == 0)

@@ -26,6 +26,47 @@ static void test_keys(void **state)
     assert_string_equal(profile.deep_profiling, "false");
 }
 
+static void test_sampling_keys(void **state)
+{
+    struct erg_profile profile;
+    (void)state;
+    assert_int_equal(parse("sample_every=4,layer_stride=2,bare_every=0,"
+                           "attention_sparsity_threshold=0.1,flash_attention=true",
+                           &profile, NULL),
+                     0);
+    assert_int_equal(profile.sample_every, 4);
+    assert_int_equal(profile.layer_stride, 2);
+    assert_int_equal(profile.bare_every, 0);
+    assert_true(profile.attention_sparsity_threshold == 0.1);
+    assert_string_equal(profile.flash_attention, "true");
+    assert_int_equal(profile.layer_count, 0);
+    assert_int_equal(parse("instrument=auto", &profile, NULL), 0);
+    assert_int_equal(profile.bare_every, -1);
+}
+
+/* However a list of layers is written, and whatever stands around it. */
+static void test_layers(void **state)
+{
+    static const char *const texts[] = {
+        "layers=0,8,16",
+        "layers=0;8;16",
+        "layers=0;8,16",
+        "sample_every=2,layers=0,8,16",
+        "layers=0,8,16,sample_every=2",
+        "layers=7,layers=0,8,16",
+        "layers=3;4,bare_every=8,layers=0,8;16,instrument=trace",
+    };
+    (void)state;
+    for (size_t i = 0; i < ERG_COUNT(texts); i++) {
+        struct erg_profile profile;
+        assert_int_equal(parse(texts[i], &profile, NULL), 0);
+        assert_int_equal(profile.layer_count, 3);
+        assert_int_equal(profile.layers[0], 0);
+        assert_int_equal(profile.layers[1], 8);
+        assert_int_equal(profile.layers[2], 16);
+    }
+}
+
 static void test_later_values_win(void **state)
 {
     struct erg_string_list list = {.items = {"instrument=trace,instrument=none", "instrument=auto"},
@@ -49,18 +90,28 @@ static void test_refusals(void **state)
         {"instrument", "instrument needs a value"},
         {"instrument=", "takes auto|trace|observe|none, not ''"},
         {"instrument=fast", "takes auto|trace|observe|none, not 'fast'"},
-        {"instrumen=trace", "unknown key 'instrumen'; known are instrument, "},
+        {"instrumen=trace", "unknown key 'instrumen'; known are capture_activations, "},
         {"instruments=trace", "unknown key 'instruments'"},
         {"sparsity_threshold=0", "takes a number above 0"},
         {"sparsity_threshold=nan", "takes a number above 0"},
         {"power_sample_interval_ms=0", "takes a whole number from 1 to 60000"},
         {"power_sample_interval_ms=1.5", "takes a whole number"},
         {"deep_profiling=yes", "takes true|false, not 'yes'"},
-        {"layers=0,8,16", "'layers' is not supported yet"},
-        {"sample_every=2", "'sample_every' is not supported yet"},
-        {"bare_every=16", "'bare_every' is not supported yet"},
-        {"layer_stride=2", "'layer_stride' is not supported yet"},
-        {"attention_sparsity_threshold=0.1", "is not supported yet"},
+        {"layers=", "layers takes numbers of layers"},
+        {"layers=0,", "takes KEY=VALUE"},
+        {"layers=1;", "layers takes numbers of layers"},
+        {"layers=-1", "layers takes numbers of layers"},
+        {"layers=5000", "layers takes numbers of layers"},
+        {"layers=a", "not 'a'"},
+        {"layers=1,a", "unknown key 'a'"},
+        {"sample_every=2,8", "unknown key '8'"},
+        {"layers=1,layer_stride=2", "only one of layers and layer_stride"},
+        {"layer_stride=0", "layer_stride takes a whole number from 1"},
+        {"sample_every=0", "sample_every takes a whole number from 1"},
+        {"bare_every=1", "bare_every takes 0 or a whole number from 2"},
+        {"bare_every=-2", "bare_every takes 0 or a whole number from 2"},
+        {"attention_sparsity_threshold=1.5", "takes a number above 0 and at most 1"},
+        {"flash_attention=maybe", "takes on|off|auto|true|false, not 'maybe'"},
     };
     (void)state;
     for (size_t i = 0; i < ERG_COUNT(rows); i++) {
@@ -103,6 +154,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_sampling_keys),
+        cmocka_unit_test(test_layers),
         cmocka_unit_test(test_later_values_win),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_modes),

@@ -243,6 +243,42 @@ static void get_prompt(struct members *m, struct erg_run_command *out)
     }
 }
 
+static void get_layers(struct members *m, struct erg_run_command *out)
+{
+    const json_t *layers = member(m, "layers"), *layer;
+    size_t i;
+    json_array_foreach(layers, i, layer)
+    {
+        if (!json_is_integer(layer) || json_integer_value(layer) < 0 ||
+            json_integer_value(layer) >= ERG_MAX_LAYERS) {
+            layers = NULL;
+            break;
+        }
+    }
+    if (member(m, "layers") && json_array_size(layers) == 0) {
+        wrong(m, "layers", "an array of numbers of layers");
+        return;
+    }
+    out->layers = layers;
+}
+
+static void get_profile(struct members *m, struct erg_run_command *out)
+{
+    out->sparsity_threshold = get_real(m, "sparsity_threshold", 0.01, 0, 1e30);
+    out->attention_sparsity_threshold = get_real(m, "attention_sparsity_threshold", 0.01, 0, 1);
+    out->sample_every = get_int(m, "sample_every", 1, 1, (int)ERG_MAX_TOKENS);
+    out->bare_every = get_int(m, "bare_every", 16, 0, (int)ERG_MAX_TOKENS);
+    out->overhead_budget_pct = get_real(m, "overhead_budget_pct", 0, 0, 1000);
+    out->layer_stride = get_int(m, "layer_stride", 1, 1, ERG_MAX_LAYERS);
+    get_layers(m, out);
+    if (out->bare_every == 1) {
+        wrong(m, "bare_every", "0 or at least 2");
+    }
+    if (out->bare_every == 0 && out->overhead_budget_pct > 0) {
+        wrong(m, "bare_every", "above 0 with 'overhead_budget_pct'");
+    }
+}
+
 int erg_command_run(const json_t *json, struct erg_run_command *out, struct erg_err *err)
 {
     struct members m = {.json = json, .err = err};
@@ -261,14 +297,14 @@ int erg_command_run(const json_t *json, struct erg_run_command *out, struct erg_
     out->top_p = get_real(&m, "top_p", 0.95, 0, 1);
     out->top_k = get_int(&m, "top_k", 40, 0, INT_MAX);
     out->seed = (unsigned)get_real(&m, "seed", 0, 0, 4294967294.0);
-    out->flash_attn = get_text(&m, "flash_attn", "auto");
+    out->flash_attn = get_text(&m, "flash_attn", NULL);
     out->cache_type_k = get_text(&m, "cache_type_k", "f16");
     out->cache_type_v = get_text(&m, "cache_type_v", "f16");
     out->mode = get_text(&m, "mode", "standard");
     out->instrument = get_text(&m, "instrument", "auto");
     out->dump_logits = get_text(&m, "dump_logits", NULL);
     out->dump_all = get_bool(&m, "dump_all", false);
-    out->sparsity_threshold = get_real(&m, "sparsity_threshold", 0.01, 0, 1e30);
+    get_profile(&m, out);
     out->dump_nodes = get_text(&m, "dump_nodes", NULL);
     out->dump_tensors = get_text(&m, "dump_tensors", NULL);
     return m.status;
@@ -313,6 +349,9 @@ int erg_command_bench(const json_t *json, struct erg_bench_command *out, struct 
     out->block = get_int(&m, "block", 1, 1, 1000);
     out->run.tokens = out->prefill ? 0 : (out->pairs + ERG_BENCH_WARMUP_PAIRS) * out->block;
     out->run.ignore_eos = true;
+    out->run.bare_every = 0;
+    out->run.overhead_budget_pct = 0;
+    out->run.sample_every = 1;
     return m.status;
 }
 

@@ -51,10 +51,15 @@ struct erg_run_command {
     double temperature, top_p;
     int top_k;
     unsigned seed;
-    const char *flash_attn, *cache_type_k, *cache_type_v, *mode, *instrument;
+    const char *flash_attn; /* NULL: "auto", in mode deep "off" where that is possible */
+    const char *cache_type_k, *cache_type_v, *mode, *instrument;
     const char *dump_logits; /* debugging: raw float32 rows of the sampled positions, or … */
     bool dump_all;           /* … of all positions */
-    double sparsity_threshold;
+    double sparsity_threshold, attention_sparsity_threshold;
+    int sample_every, bare_every; /* engine/llama/depth.h */
+    double overhead_budget_pct;   /* 0 = none */
+    const json_t *layers;     /* numbers of those that statistics are taken of; NULL = all … */
+    int layer_stride;         /* … or every so manieth */
     const char *dump_nodes;   /* debugging: facts of the nodes of each new graph */
     const char *dump_tensors; /* debugging: all tensors, with the instrument 'observe' */
 };

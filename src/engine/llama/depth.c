@@ -184,7 +184,10 @@ struct erg_depth_choice erg_depth_next(struct erg_depth_control *control)
     return choice;
 }
 
-/* Budget: what a pass has cost; one that something else delayed counts as most do. */
+/*
+ * Budget: what a pass has cost. One that cost far more than most do (as long as that is not known:
+ * than a few bare ones take) was delayed by something else.
+ */
 static double excess_ns(const struct erg_depth_control *control, const struct erg_depth_cost *cost)
 {
     double bare_ns = median(&control->interval[ERG_DEPTH_BARE]);
@@ -194,9 +197,9 @@ static double excess_ns(const struct erg_depth_control *control, const struct er
     if (cost->depth == ERG_DEPTH_TRACED && control->options.traces) {
         return fmax(direct_ns, 0);
     }
-    if (control->interval[cost->depth].count > LEAST) {
-        ns = fmin(ns, 3 * fmax(usual_excess_ns(control, cost->depth), direct_ns));
-    }
+    bool known = control->interval[cost->depth].count > LEAST;
+    double usual_ns = known ? usual_excess_ns(control, cost->depth) : bare_ns;
+    ns = fmin(ns, 3 * fmax(usual_ns, direct_ns));
     return fmax(fmax(ns, direct_ns), 0);
 }
 

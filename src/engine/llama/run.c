@@ -84,8 +84,13 @@ static int evaluate(struct erg_run *run, llama_token *out_next, struct erg_err *
     struct erg_pass_times times = {.phase = run->phase,
                                    .n_tokens = (uint32_t)run->batch.n_tokens,
                                    .position = (uint32_t)run->position};
+    struct erg_depth_choice choice = {run->depth, false};
+    if (run->phase == ERGON_DECODE) {
+        choice = erg_depth_next(&run->control);
+    }
+    times.bare = choice.bare;
     times.t0_ns = ergon_probe_now_ns();
-    erg_instrument_begin(run->instrument, times.t0_ns, run->depth);
+    erg_instrument_begin(run->instrument, times.t0_ns, choice.depth);
     int rc = llama_decode(run->ctx, run->batch);
     if (rc != DECODED || run->cancelled) {
         return explain(run, rc, err);
@@ -105,6 +110,11 @@ static int evaluate(struct erg_run *run, llama_token *out_next, struct erg_err *
     erg_instrument_end(run->instrument, &times);
     report_tokens(run);
     ergon_probe_flush(run->probe);
+    struct erg_depth_cost cost = {.depth = choice.depth,
+                                  .report_ns = ergon_probe_now_ns() - times.t1_ns,
+                                  .stamps = erg_instrument_stamps(run->instrument),
+                                  .reused = times.reused};
+    erg_run_note_cost(run, times.t0_ns, &cost);
     dump_logits(run, run->batch.n_tokens, out_next != NULL);
     run->position += run->batch.n_tokens;
     run->phase_done += (uint32_t)run->batch.n_tokens;
@@ -251,5 +261,6 @@ void erg_run(ergon_probe *probe, struct erg_channel *channel, const struct erg_m
     erg_run_close(&run);
     free(run.prompt);
     free(run.output);
+    erg_run_report_profiler(&run);
     report_end(&run, status, &err);
 }

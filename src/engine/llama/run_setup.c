@@ -48,23 +48,6 @@ static int cache_type(const char *name, enum ggml_type *out, struct erg_err *err
                     name);
 }
 
-static int flash_attention(const char *name, enum llama_flash_attn_type *out, struct erg_err *err)
-{
-    static const struct {
-        const char *name;
-        enum llama_flash_attn_type type;
-    } known[] = {{"auto", LLAMA_FLASH_ATTN_TYPE_AUTO},
-                 {"on", LLAMA_FLASH_ATTN_TYPE_ENABLED},
-                 {"off", LLAMA_FLASH_ATTN_TYPE_DISABLED}};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcmp(name, known[i].name) == 0) {
-            *out = known[i].type;
-            return 0;
-        }
-    }
-    return erg_fail(err, ERG_INVALID, "flash attention is on, off or auto, not '%s'", name);
-}
-
 static int choose_instrument(struct erg_run *run, struct erg_err *err)
 {
     const char *name = run->command->instrument;
@@ -81,6 +64,9 @@ static int choose_instrument(struct erg_run *run, struct erg_err *err)
                     : minimal          ? ERG_INSTRUMENT_NONE
                                        : ERG_INSTRUMENT_OBSERVE;
     } else if (strcmp(name, "trace") == 0) {
+        if (!run->model->on_cpu) {
+            return erg_fail(err, ERG_INVALID, "the instrument 'trace' times CPUs only");
+        }
         run->kind = ERG_INSTRUMENT_TRACE;
     } else if (strcmp(name, "observe") == 0) {
         run->kind = ERG_INSTRUMENT_OBSERVE;
@@ -117,6 +103,9 @@ static int make_instrument(struct erg_run *run, struct erg_err *err)
         .depth = run->depth,
         .keep_fusion = !run->model->on_cpu,
         .sparsity_threshold = run->command->sparsity_threshold,
+        .attention_sparsity_threshold = run->command->attention_sparsity_threshold,
+        .layers = run->layers,
+        .layer_count = run->layer_count,
         .dump_path = run->command->dump_nodes,
         .dump_tensors = run->command->dump_tensors,
         .on_tick = on_tick,
@@ -131,10 +120,10 @@ static int make_context(struct erg_run *run, struct erg_err *err)
     struct llama_context_params params = llama_context_default_params();
     int status = cache_type(command->cache_type_k, &params.type_k, err);
     status = status ? status : cache_type(command->cache_type_v, &params.type_v, err);
-    status = status ? status : flash_attention(command->flash_attn, &params.flash_attn_type, err);
     if (status != 0) {
         return status;
     }
+    params.flash_attn_type = run->flash_type;
     run->ubatch = command->ubatch > 0 ? command->ubatch : DEFAULT_UBATCH;
     params.n_ctx = (uint32_t)run->n_ctx;
     params.n_ubatch = (uint32_t)run->ubatch;
@@ -154,6 +143,7 @@ static int make_context(struct erg_run *run, struct erg_err *err)
     }
     run->kv_cache_bytes = run->log->kv_cache_bytes;
     run->compute_bytes = run->log->compute_bytes;
+    erg_run_warn_of_flash(run);
     return 0;
 }
 
@@ -179,6 +169,7 @@ void erg_run_prepare(struct erg_run *run)
     int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     run->threads = command->threads > 0 ? command->threads : cpus > 0 ? cpus : 1;
     run->threads_batch = command->threads_batch > 0 ? command->threads_batch : run->threads;
+    run->stamp_ns = erg_run_stamp_ns();
     erg_start_threads(run->threads > run->threads_batch ? run->threads : run->threads_batch);
 }
 
@@ -186,6 +177,7 @@ int erg_run_open(struct erg_run *run, struct erg_err *err)
 {
     int status = choose_context_size(run, err);
     status = status ? status : choose_instrument(run, err);
+    status = status ? status : erg_run_choose_profile(run, err);
     status = status ? status : make_instrument(run, err);
     status = status ? status : make_context(run, err);
     if (status == 0) {
@@ -225,6 +217,8 @@ void erg_run_close(struct erg_run *run)
     run->sampler = NULL;
     run->ctx = NULL;
     run->instrument = NULL;
+    free(run->layers);
+    run->layers = NULL;
 }
 
 void erg_run_memory(struct erg_run *run)
@@ -239,8 +233,6 @@ static void describe_settings(const struct erg_run *run, struct erg_jsonw *w)
 {
     static const char *const instruments[] = {"trace", "observe", "none"};
     const struct erg_run_command *command = run->command;
-    bool flash = strcmp(command->flash_attn, "on") == 0 ||
-                 (strcmp(command->flash_attn, "auto") == 0 && run->log->flash_attention);
     erg_jsonw_key(w, "settings");
     erg_jsonw_obj_begin(w);
     erg_jsonw_kint(w, "tokens", command->tokens);
@@ -256,7 +248,10 @@ static void describe_settings(const struct erg_run *run, struct erg_jsonw *w)
     erg_jsonw_kbool(w, "chat", command->chat);
     erg_jsonw_kbool(w, "bos", command->bos);
     erg_jsonw_kbool(w, "ignore_eos", command->ignore_eos);
-    erg_jsonw_kbool(w, "flash_attn", flash);
+    erg_jsonw_kbool(w, "flash_attn", erg_run_uses_flash(run));
+    if (run->flash_why) {
+        erg_jsonw_kstr(w, "flash_attn_why", run->flash_why);
+    }
     erg_jsonw_kstr(w, "cache_type_k", command->cache_type_k);
     erg_jsonw_kstr(w, "cache_type_v", command->cache_type_v);
     erg_jsonw_kstr(w, "device", run->model->device);
@@ -264,6 +259,7 @@ static void describe_settings(const struct erg_run *run, struct erg_jsonw *w)
     erg_jsonw_kbool(w, "mmap", run->model->mmap);
     erg_jsonw_kstr(w, "mode", command->mode);
     erg_jsonw_kstr(w, "instrument", instruments[run->kind]);
+    erg_run_describe_profile(run, w);
     if (takes_statistics(run)) {
         int widest = run->prompt_count < run->ubatch ? run->prompt_count : run->ubatch;
         erg_jsonw_kreal(w, "sparsity_threshold", command->sparsity_threshold);

@@ -22,7 +22,15 @@ struct erg_run {
     struct erg_instrument *instrument;
     enum erg_instrument_kind kind;
     enum erg_depth depth; /* of the mode */
-    FILE *logits;         /* dump_logits */
+    bool *layers;         /* [layer_count], that statistics are taken of; NULL = all */
+    int layer_count;
+    struct erg_depth_control control; /* of generated tokens */
+    struct erg_depth_cost last;       /* the latest of them */
+    int64_t last_t0_ns;               /* 0 = there is none */
+    double stamp_ns;
+    enum llama_flash_attn_type flash_type; /* asked for */
+    const char *flash_why;                 /* of what was chosen here; NULL = by the user */
+    FILE *logits;                          /* dump_logits */
 
     llama_token *prompt;
     int prompt_count;
@@ -46,6 +54,20 @@ int erg_run_open(struct erg_run *run, struct erg_err *err);
 /* Room for the first chunk of the prompt. */
 int erg_run_fill_batch(struct erg_run *run, struct erg_err *err);
 void erg_run_close(struct erg_run *run);
+
+/* run_profile.c: what a time stamp costs. */
+double erg_run_stamp_ns(void);
+/* Layers, attention and sampling as the command wants them. INVALID for a layer there is not. */
+int erg_run_choose_profile(struct erg_run *run, struct erg_err *err);
+/* What to say of flash attention, once it is known whether it is in use. */
+bool erg_run_uses_flash(const struct erg_run *run);
+void erg_run_warn_of_flash(struct erg_run *run);
+/* The pass just evaluated, which began at `t0_ns`, in the books of the control. */
+void erg_run_note_cost(struct erg_run *run, int64_t t0_ns, const struct erg_depth_cost *cost);
+/* The members of settings that say how much is profiled. */
+void erg_run_describe_profile(const struct erg_run *run, struct erg_jsonw *w);
+/* The line {"profiler":{…}} at the end of a run: what was measured of the profiler itself. */
+void erg_run_report_profiler(struct erg_run *run);
 
 void erg_run_set_token(struct erg_run *run, int i, llama_token token, bool wants_logits);
 /*
