@@ -251,6 +251,43 @@ static int put_tokens(struct erg_export *export, uint32_t pass)
     return rc;
 }
 
+static int put_attention(struct erg_export *export, const struct erg_attention_row *row)
+{
+    const struct erg_attention_head head = {row->span, row->heads};
+    const float *const columns[] = {row->entropy, row->max_weight, row->sparsity};
+    erg_buf_clear(&export->record);
+    erg_buf_append(&export->record, &head, sizeof head);
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        put_column(&export->record, columns[i], row->heads * (uint32_t)sizeof(float));
+    int rc = record_state(export);
+    erg_write_record(&export->out.buf, ERG_REC_ATTENTION, export->record.data, export->record.len);
+    return rc ? rc : erg_out_spill(&export->out);
+}
+
+static int put_routing(struct erg_export *export, const struct erg_routing_row *row)
+{
+    const struct erg_routing_head head = {row->span,    row->tokens,  row->used,
+                                          row->experts, row->entropy, 0};
+    uint32_t n = row->tokens * row->used;
+    erg_buf_clear(&export->record);
+    erg_buf_append(&export->record, &head, sizeof head);
+    put_column(&export->record, row->expert, n * (uint32_t)sizeof *row->expert);
+    put_column(&export->record, row->weight, n * (uint32_t)sizeof *row->weight);
+    int rc = record_state(export);
+    erg_write_record(&export->out.buf, ERG_REC_ROUTING, export->record.data, export->record.len);
+    return rc ? rc : erg_out_spill(&export->out);
+}
+
+static int put_details(struct erg_export *export, const struct erg_pass_row *row)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < row->n_attention && rc == 0; i++)
+        rc = put_attention(export, &row->attention[i]);
+    for (uint32_t i = 0; i < row->n_routing && rc == 0; i++)
+        rc = put_routing(export, &row->routing[i]);
+    return rc;
+}
+
 static int on_pass(void *user, const struct erg_pass_row *row)
 {
     struct erg_export *export = user;
@@ -262,7 +299,9 @@ static int on_pass(void *user, const struct erg_pass_row *row)
     if (rc)
         return rc;
     erg_write_record(&export->out.buf, ERG_REC_PASS, export->record.data, export->record.len);
-    rc = put_tokens(export, row->index);
+    rc = put_details(export, row);
+    if (rc == 0)
+        rc = put_tokens(export, row->index);
     return rc ? rc : erg_out_spill(&export->out);
 }
 

@@ -6,6 +6,7 @@
 #include "export/out.h"
 #include "export/parts.h"
 #include "store/cursor.h"
+#include "store/extra.h"
 #include "stream/taxonomy.h"
 
 #include <math.h>
@@ -82,18 +83,23 @@ static int on_section(void *user, const struct erg_section_row *row)
 static void put_operation(struct json_export *export, const struct erg_pass_row *pass,
                           const struct erg_part *part)
 {
-    static const char *const keys[ERG_VALUE_COLUMNS] = {"flops",           "bytes",
-                                                        "activation_mean", "activation_std",
-                                                        "activation_max",  "activation_sparsity"};
+    static const char *const keys[] = {"flops",          "bytes",          "activation_mean",
+                                       "activation_std", "activation_max", "activation_sparsity"};
+    const struct erg_extra_source source = {pass, erg_out_name, export->request->store};
     struct erg_jsonw *w = &export->w;
     const struct erg_span *span = &pass->spans[part->span];
     erg_jsonw_obj_begin(w);
     erg_jsonw_kstr(w, "operation", erg_store_name(export->request->store, span->operation));
     put_cost(w, part->t0_ns, (int64_t)span->ticks * ERG_TICK_NS, &part->energy);
-    for (int c = 0; c < ERG_VALUE_COLUMNS; c++) {
+    for (size_t c = 0; c < sizeof keys / sizeof keys[0]; c++) {
         float value = erg_part_value(pass, (enum erg_value_column)c, part->span);
         if (pass->values[c])
             erg_jsonw_kreal(w, keys[c], (double)value);
+    }
+    if (span->operation) {
+        erg_jsonw_key(w, "extra_metrics");
+        if (!erg_extra_write(&source, part->span, w))
+            erg_jsonw_null(w);
     }
     erg_jsonw_obj_end(w);
 }
@@ -221,8 +227,8 @@ static int put_tokens(struct json_export *export, const struct erg_pass_row *pas
 
 static void put_flags(struct erg_jsonw *w, uint32_t flags)
 {
-    static const char *const names[] = {"traced",   "observed", "guessed",
-                                        "mismatch", "bare",     "reused"};
+    static const char *const names[] = {"traced", "observed", "guessed", "mismatch",
+                                        "bare",   "reused",   "deep",    "rows_sampled"};
     erg_jsonw_key(w, "flags");
     erg_jsonw_arr_begin(w);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

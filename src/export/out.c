@@ -15,6 +15,11 @@ void erg_out_deinit(struct erg_out *out)
     erg_buf_deinit(&out->buf);
 }
 
+const char *erg_out_name(void *user, uint16_t id)
+{
+    return erg_store_name(user, id);
+}
+
 int erg_out_fail(struct erg_err *err, int code)
 {
     return erg_fail(err, code, "cannot write the export: %s", erg_code_text(code));

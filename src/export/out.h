@@ -25,6 +25,9 @@ int erg_out_spill(struct erg_out *out);
 /* At the end: hand on what is left. */
 int erg_out_flush(struct erg_out *out);
 
+/* erg_store_name() of the store `user`, for those who take names from anywhere. */
+const char *erg_out_name(void *user, uint16_t id);
+
 /* A failure of the sink, in words. */
 int erg_out_fail(struct erg_err *err, int code);
 

@@ -3,6 +3,7 @@
 
 #include "analysis/rollup.h"
 #include "store/cursor.h"
+#include "store/extra.h"
 #include "stream/taxonomy.h"
 
 #include <math.h>
@@ -46,6 +47,28 @@ static void group_cells(struct spans_export *export, const struct erg_pass_row *
     erg_cell_micro(&export->out->buf, sums[ERG_GROUP_MLP]);
 }
 
+/* extra_metrics of the first span of the row that has some. */
+static void extra_cell(struct spans_export *export, const struct erg_pass_row *pass,
+                       const struct erg_rollup_row *row)
+{
+    const struct erg_extra_source source = {pass, erg_out_name, export->out->request->store};
+    struct erg_buf text;
+    struct erg_jsonw w;
+    bool any = false;
+    erg_buf_init(&text);
+    erg_jsonw_init(&w, &text);
+    for (uint32_t i = 0; i < pass->n_spans && row->operation && !any; i++) {
+        const struct erg_span *span = &pass->spans[i];
+        if (span->layer == row->layer && span->component == row->component &&
+            span->operation == row->operation)
+            any = erg_extra_write(&source, i, &w);
+    }
+    erg_cell_text(&export->out->buf, erg_buf_view(&text), text.len);
+    if (erg_buf_status(&text) && !export->out->buf.status)
+        export->out->buf.status = erg_buf_status(&text);
+    erg_buf_deinit(&text);
+}
+
 static void put_row(struct spans_export *export, const struct erg_pass_row *pass,
                     const struct erg_rollup_row *row, int64_t first_token)
 {
@@ -74,6 +97,8 @@ static void put_row(struct spans_export *export, const struct erg_pass_row *pass
     erg_cell_real(line, row->std);
     erg_cell_real(line, row->max);
     erg_cell_real(line, row->sparsity);
+    if (export->keys & ERG_BY_OPERATION)
+        extra_cell(export, pass, row);
     erg_cell_end(line);
 }
 
@@ -121,7 +146,8 @@ int erg_table_write_spans(struct erg_out *out, unsigned keys)
                                 ? "time_ms,"
                                 : "total_time_ms,attention_time_ms,mlp_time_ms,");
     erg_buf_puts(&out->buf, ERG_CSV_ENERGY ",flops_estimate,bytes_estimate,activation_mean,"
-                                           "activation_std,activation_max,activation_sparsity\n");
+                                           "activation_std,activation_max,activation_sparsity");
+    erg_buf_puts(&out->buf, keys & ERG_BY_OPERATION ? ",extra_metrics\n" : "\n");
     int rc = erg_cursor_open(&export.tokens, request->store, request->run_id, ERG_CURSOR_TOKENS,
                              out->err);
     if (rc == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/extra.h"
 
+#include "base/err.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -129,12 +130,14 @@ static void put_attention(struct erg_jsonw *w, const struct erg_attention_row *r
     }
 }
 
-/* How often each expert was chosen, and how even that is. Left out when memory is short. */
+/* How often each expert was chosen, and how even that is. */
 static void put_load(struct erg_jsonw *w, const struct erg_routing_row *row)
 {
     ERG_AUTO_FREE uint64_t *counts = erg_calloc(row->experts, sizeof *counts);
-    if (!counts)
+    if (!counts) {
+        w->buf->status = ERG_NOMEM;
         return;
+    }
     for (size_t i = 0; i < (size_t)row->tokens * row->used; i++)
         counts[row->expert[i]]++;
     erg_jsonw_key(w, "expert_load");
@@ -246,9 +249,9 @@ bool erg_extra_write(const struct erg_extra_source *source, uint32_t span, struc
     bool any = put_members(source, span, &inner);
     erg_jsonw_obj_end(&inner);
     int status = erg_buf_status(&members);
-    if (any && status == 0)
-        erg_jsonw_raw(w, members.data);
-    else if (status && !w->buf->status)
+    if (any)
+        erg_jsonw_raw(w, status == 0 ? members.data : "null");
+    if (status && !w->buf->status)
         w->buf->status = status;
     erg_buf_deinit(&members);
     return any;

@@ -151,13 +151,13 @@ static void put_spans(struct maker *maker, struct erg_pass_head head)
         int16_t layer[SPANS];
         uint16_t component[SPANS], operation[SPANS];
         uint64_t duration_ns[SPANS];
-        float flops[SPANS], mean[SPANS];
+        float flops[SPANS], mean[SPANS], extra[SPANS];
     } pass = {.head = head};
     _Static_assert(SPANS % 4 == 0, "columns need no padding");
     int64_t left = head.t1_ns - head.t0_ns;
     pass.head.n_spans = SPANS;
     pass.head.columns = ERG_COL_LAYER | ERG_COL_COMPONENT | ERG_COL_OPERATION | ERG_COL_DURATION |
-                        ERG_COL_FLOPS | ERG_COL_MEAN;
+                        ERG_COL_FLOPS | ERG_COL_MEAN | (maker->shape->deep ? ERG_COL_EXTRA : 0u);
     for (int i = 0; i < SPANS; i++) {
         pass.layer[i] = (int16_t)(i < 10 ? i / 5 : -1);
         pass.component[i] = (uint16_t)(i < 10 ? 4 + i % 2 : 6 + 3 * (i - 10));
@@ -167,6 +167,7 @@ static void put_spans(struct maker *maker, struct erg_pass_head head)
         if (left < 0)
             pass.duration_ns[i] = 0, left = 0;
         pass.flops[i] = (float)test_below(&maker->seed, 1000000000);
+        pass.extra[i] = i == 8 || i == 2 ? (float)test_below(&maker->seed, 1000) / 999 : NAN;
         pass.mean[i] = i % 4 ? (float)test_below(&maker->seed, 1000) / 7 : NAN;
     }
     uint64_t sum = 0;
@@ -175,7 +176,45 @@ static void put_spans(struct maker *maker, struct erg_pass_head head)
             pass.duration_ns[i] = 0;
         sum += pass.duration_ns[i];
     }
-    erg_write_record(maker->out, ERG_REC_PASS, &pass, sizeof pass);
+    erg_write_record(maker->out, ERG_REC_PASS, &pass,
+                     sizeof pass - (maker->shape->deep ? 0 : sizeof pass.extra));
+}
+
+static float some_value(struct maker *maker, double most)
+{
+    uint64_t pick = test_below(&maker->seed, 1000);
+    return pick < 20 ? NAN : (float)(most * (double)pick / 1000);
+}
+
+/* Of one or two spans each, out of order. */
+static void put_details(struct maker *maker, uint32_t n_tokens)
+{
+    enum { HEADS = 6, USED = 2, EXPERTS = 9, MOST = 64 };
+    for (uint32_t span = 7; span > 0; span -= span > 1 ? 6 : 1) {
+        struct {
+            struct erg_attention_head head;
+            float numbers[3][HEADS];
+        } attention = {.head = {span, HEADS}};
+        for (int i = 0; i < 3 * HEADS; i++)
+            attention.numbers[i / HEADS][i % HEADS] = some_value(maker, i < HEADS ? 5 : 1);
+        erg_write_record(maker->out, ERG_REC_ATTENTION, &attention, sizeof attention);
+    }
+    struct erg_routing_head head = {4, n_tokens, USED, EXPERTS, some_value(maker, 2), 0};
+    uint16_t expert[MOST] = {0};
+    float weight[MOST] = {0};
+    uint32_t n = n_tokens * USED;
+    struct erg_buf payload;
+    assert_true(n <= MOST);
+    for (uint32_t i = 0; i < n; i++) {
+        expert[i] = (uint16_t)test_below(&maker->seed, EXPERTS);
+        weight[i] = some_value(maker, 1);
+    }
+    erg_buf_init(&payload);
+    erg_buf_append(&payload, &head, sizeof head);
+    erg_buf_append(&payload, expert, (n + 3) / 4 * 8); /* the rest is zero: padding */
+    erg_buf_append(&payload, weight, (n + 1) / 2 * 8);
+    erg_write_record(maker->out, ERG_REC_ROUTING, payload.data, payload.len);
+    erg_buf_deinit(&payload);
 }
 
 static void put_pass(struct maker *maker, uint32_t phase, uint32_t position, uint32_t tokens)
@@ -195,7 +234,10 @@ static void put_pass(struct maker *maker, uint32_t phase, uint32_t position, uin
         head.flags |= ERG_PASS_BARE;
         erg_write_record(maker->out, ERG_REC_PASS, &head, sizeof head);
     } else {
+        head.flags |= maker->shape->deep ? ERG_PASS_DEEP : 0u;
         put_spans(maker, head);
+        if (maker->shape->deep)
+            put_details(maker, tokens);
     }
     for (uint32_t i = 0; i < tokens; i++) {
         struct erg_token_head token = {position + i, (int32_t)i * 7 - 1, phase, 0};
@@ -295,6 +337,22 @@ static int on_pass(void *user, const struct erg_pass_row *row)
             if (row->values[c])
                 erg_buf_printf(dump->out, " %a", (double)row->values[c][i]);
         }
+        erg_buf_putc(dump->out, '\n');
+    }
+    for (uint32_t i = 0; i < row->n_attention; i++) {
+        const struct erg_attention_row *attention = &row->attention[i];
+        erg_buf_printf(dump->out, "  attention %u", attention->span);
+        for (uint32_t h = 0; h < attention->heads; h++)
+            erg_buf_printf(dump->out, " %a %a %a", (double)attention->entropy[h],
+                           (double)attention->max_weight[h], (double)attention->sparsity[h]);
+        erg_buf_putc(dump->out, '\n');
+    }
+    for (uint32_t i = 0; i < row->n_routing; i++) {
+        const struct erg_routing_row *routing = &row->routing[i];
+        erg_buf_printf(dump->out, "  routing %u %u %u %u %a", routing->span, routing->tokens,
+                       routing->used, routing->experts, (double)routing->entropy);
+        for (uint32_t k = 0; k < routing->tokens * routing->used; k++)
+            erg_buf_printf(dump->out, " %u:%a", routing->expert[k], (double)routing->weight[k]);
         erg_buf_putc(dump->out, '\n');
     }
     return 0;

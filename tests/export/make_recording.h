@@ -14,6 +14,7 @@ struct recording_shape {
     bool exact;      /* a simulated source, read at every edge; else polled now and then */
     bool constant;   /* a constant power */
     bool load, idle; /* the model was loaded, an idle baseline was measured */
+    bool deep;       /* attention, routing and extra values */
     bool dies;       /* the last counter falls silent half-way */
     const char *status;
 };

@@ -79,6 +79,7 @@ static void check_round_trip(struct recording_shape shape, const char *except)
     make_recording(&first, &shape);
     import_and_dump(&first, &again, &dump);
     import_and_dump(&again, &third, &dump_again);
+    assert_int_equal(shape.deep, strstr(erg_buf_view(&dump), "  routing ") != NULL);
     int differences = compare(erg_buf_view(&dump), erg_buf_view(&dump_again), except);
     for (size_t i = 0; i < ERG_COUNT(all); i++)
         erg_buf_deinit(all[i]);
@@ -96,6 +97,7 @@ static void test_exact_sources_come_back_identical(void **state)
                                                   .prompt = 1 + (int)seed % 7,
                                                   .exact = true,
                                                   .constant = true,
+                                                  .deep = seed % 2,
                                                   .load = seed % 2,
                                                   .idle = seed % 3,
                                                   .status = seed % 4 ? "complete" : "failed"},
@@ -124,6 +126,7 @@ static void test_polled_sources(void **state)
                                                   .passes = 30,
                                                   .domains = 1 + (int)seed % 3,
                                                   .prompt = 4,
+                                                  .deep = seed % 2,
                                                   .load = seed % 2,
                                                   .idle = seed % 3,
                                                   .status = seed % 2 ? "cancelled" : "complete"},

@@ -93,6 +93,7 @@ static const struct recording_shape usual = {.seed = 3,
                                              .domains = 2,
                                              .prompt = 5,
                                              .exact = true,
+                                             .deep = true,
                                              .idle = true,
                                              .load = true,
                                              .status = "complete"};
@@ -526,6 +527,118 @@ static void test_sqlite_needs_nothing_else(void **state)
     close_fixture(&f);
 }
 
+/* --- what only deep passes know --------------------------------------------------------------- */
+
+struct texts {
+    char *items[256];
+    size_t count;
+};
+
+static void keep(struct texts *texts, const char *text)
+{
+    json_error_t error;
+    json_t *json = json_loads(text, 0, &error); /* whatever the order of its members */
+    if (!json)
+        fail_msg("%s: %s", error.text, text);
+    assert_true(texts->count < ERG_COUNT(texts->items));
+    texts->items[texts->count++] = json_dumps(json, JSON_SORT_KEYS);
+    json_decref(json);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void end_of_texts(struct texts *texts)
+{
+    qsort(texts->items, texts->count, sizeof texts->items[0], by_text);
+}
+
+static void same_texts(struct texts *a, const struct texts *b)
+{
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        assert_string_equal(a->items[i], b->items[i]);
+        free(a->items[i]);
+    }
+}
+
+static void extra_of_json(const json_t *value, struct texts *out)
+{
+    const char *key;
+    const json_t *item;
+    size_t i;
+    json_object_foreach((json_t *)value, key, item)
+    {
+        if (strcmp(key, "extra_metrics") != 0) {
+            extra_of_json(item, out);
+        } else if (!json_is_null(item)) {
+            char *text = json_dumps(item, 0);
+            keep(out, text);
+            free(text);
+        }
+    }
+    json_array_foreach(value, i, item)
+    {
+        extra_of_json(item, out);
+    }
+}
+
+static void extra_of_copy(const struct fixture *f, struct texts *out)
+{
+    struct erg_buf bytes;
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    char path[160];
+    export_to(f, "sqlite", NULL, &bytes);
+    snprintf(path, sizeof path, "%s/copy.sqlite", f->temp.folder);
+    write_file(path, bytes.data, bytes.len);
+    erg_buf_deinit(&bytes);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT extra_metrics FROM deep_operation_metrics "
+                                        "WHERE extra_metrics IS NOT NULL",
+                                        -1, &stmt, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW)
+        keep(out, (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    unlink(path);
+}
+
+/* The detail table, the JSON document and the CSV say the same of every operation. */
+static void test_extra_metrics_are_the_same_everywhere(void **state)
+{
+    (void)state;
+    struct fixture f = open_fixture(&usual);
+    struct texts table = {0}, document = {0}, csv = {0};
+    struct erg_buf text;
+    extra_of_copy(&f, &table);
+    export_to(&f, "json", NULL, &text);
+    json_t *root = json_loadb(text.data, text.len, 0, NULL);
+    extra_of_json(root, &document);
+    json_decref(root);
+    erg_buf_deinit(&text);
+    struct check check = begin_check(&f, "operations");
+    for (size_t i = 0; i + 1 < check.csv.rows; i++) {
+        const char *extra = cell(&check.csv, i, "extra_metrics");
+        if (*extra)
+            keep(&csv, extra);
+    }
+    free_csv(&check.csv);
+    struct texts *all[] = {&table, &document, &csv};
+    for (size_t i = 0; i < ERG_COUNT(all); i++)
+        end_of_texts(all[i]);
+    assert_int_equal(table.count, 3 * 11); /* three spans of each pass that is not bare */
+    same_texts(&document, &table);
+    same_texts(&csv, &table);
+    for (size_t i = 0; i < table.count; i++)
+        free(table.items[i]);
+    close_fixture(&f);
+}
+
 /* --- failures and memory ---------------------------------------------------------------------- */
 
 struct failing {
@@ -655,6 +768,7 @@ int main(void)
         cmocka_unit_test(test_json_sums_close),
         cmocka_unit_test(test_zip_holds_every_table),
         cmocka_unit_test(test_sqlite_needs_nothing_else),
+        cmocka_unit_test(test_extra_metrics_are_the_same_everywhere),
         cmocka_unit_test(test_a_failing_sink_ends_every_export),
         cmocka_unit_test(test_a_run_that_is_not_there),
         cmocka_unit_test(test_running_out_of_memory),

@@ -124,7 +124,7 @@ static int do_section(struct fake_engine *engine, const char *p, struct erg_err 
 
 struct pass_options {
     int64_t tokens, position, layers, flags, duration_ns, gap_ns;
-    bool stats;
+    bool stats, deep;
 };
 
 static int parse_pass_option(const char *word, struct pass_options *o, struct erg_err *err)
@@ -146,8 +146,10 @@ static int parse_pass_option(const char *word, struct pass_options *o, struct er
             return parse_duration(word + len, options[i].value, err);
         return erg_parse_i64(word + len, 0, 1 << 22, options[i].value, err);
     }
-    o->stats = !strcmp(word, "stats");
-    return o->stats ? 0 : erg_fail(err, ERG_INVALID, "cannot use '%s'", word);
+    bool stats = !strcmp(word, "stats"), deep = !strcmp(word, "deep");
+    o->stats |= stats;
+    o->deep |= deep;
+    return stats || deep ? 0 : erg_fail(err, ERG_INVALID, "cannot use '%s'", word);
 }
 
 static void put_spans(struct fake_engine *engine, const struct pass_options *o)
@@ -160,13 +162,17 @@ static void put_spans(struct fake_engine *engine, const struct pass_options *o)
     const struct ergon_span_values stats = {1000, 2000, 0.5f, 1, 4, 0.125f, NAN};
     enum { IN_LAYER = sizeof in_layer / sizeof in_layer[0] };
     int64_t busy_ns = o->duration_ns > o->gap_ns ? o->duration_ns - o->gap_ns : 0;
-    uint64_t each_ns = (uint64_t)(busy_ns / (o->layers * IN_LAYER + 4));
-    for (int64_t i = -1; i < o->layers * IN_LAYER; i++) {
+    int64_t in_layers = o->deep ? fake_deep_spans((uint32_t)o->layers) : o->layers * IN_LAYER;
+    uint64_t each_ns = (uint64_t)(busy_ns / (in_layers + 4));
+    for (int64_t i = -1; i < (o->deep ? 0 : in_layers); i++) {
         const char *name = i < 0 ? outside[0] : in_layer[i % IN_LAYER];
         ergon_probe_span(engine->probe, i < 0 ? -1 : (int)(i / IN_LAYER),
                          ergon_probe_name(engine->probe, name), 0, each_ns,
                          o->stats ? &stats : NULL);
     }
+    engine->deep_layers = 0;
+    if (o->deep)
+        fake_put_deep_spans(engine, (uint32_t)o->layers, each_ns);
     for (int i = 1; i < 4; i++)
         ergon_probe_span(engine->probe, -1, ergon_probe_name(engine->probe, outside[i]), 0, each_ns,
                          NULL);
@@ -378,12 +384,24 @@ int fake_do_statement(struct fake_engine *engine, const char *name, const char *
         const char *name;
         int (*run)(struct fake_engine *engine, const char *arguments, struct erg_err *err);
     } statements[] = {
-        {"run_begin", do_run_begin}, {"run_end", do_run_end}, {"section", do_section},
-        {"pass", do_pass},           {"token", do_token},     {"memory", do_memory},
-        {"progress", do_progress},   {"log", do_log},         {"advance", do_advance},
-        {"realtime", do_realtime},   {"crash", do_crash},     {"exit", do_exit},
-        {"stall", do_stall},         {"flood", do_flood},     {"garbage", do_garbage},
+        {"run_begin", do_run_begin},
+        {"run_end", do_run_end},
+        {"section", do_section},
+        {"pass", do_pass},
+        {"token", do_token},
+        {"memory", do_memory},
+        {"progress", do_progress},
+        {"log", do_log},
+        {"advance", do_advance},
+        {"realtime", do_realtime},
+        {"crash", do_crash},
+        {"exit", do_exit},
+        {"stall", do_stall},
+        {"flood", do_flood},
+        {"garbage", do_garbage},
         {"truncate", do_truncate},
+        {"attention", fake_do_attention},
+        {"routing", fake_do_routing},
     };
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         if (!strcmp(name, statements[i].name))
