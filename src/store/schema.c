@@ -97,9 +97,30 @@ static const char *const version_2[] = {
     NULL,
 };
 
+/* What a machine was seen to spend on single operations (calibrations.c). */
+/* clang-format off */
+static const char *const version_3[] = {
+    "CREATE TABLE calibrations(id INTEGER PRIMARY KEY, created_at TEXT NOT NULL, "
+    "created_at_utc TEXT NOT NULL, machine TEXT NOT NULL, sources TEXT NOT NULL, "
+    "model_name TEXT NOT NULL, threads INTEGER NOT NULL, status TEXT NOT NULL, "
+    "nj_per_flop REAL, nj_per_byte REAL, static_w REAL, error_ratio REAL, time_error_ratio REAL, "
+    "report_json TEXT NOT NULL CHECK(json_valid(report_json)));"
+    "CREATE INDEX calibrations_of_machine ON calibrations(machine, sources)",
+
+    "CREATE TABLE calibration_blocks(id INTEGER PRIMARY KEY, calibration_id INTEGER NOT NULL "
+    "REFERENCES calibrations(id) ON DELETE CASCADE, " PHASE
+    "component_name TEXT NOT NULL, operation_name TEXT NOT NULL, duration_ns INTEGER NOT NULL, "
+    "repetitions INTEGER NOT NULL, flops REAL NOT NULL, bytes REAL NOT NULL, "
+    "energy_nj INTEGER NOT NULL, idle_nj INTEGER NOT NULL);"
+    "CREATE INDEX blocks_of_calibration ON calibration_blocks(calibration_id)",
+    NULL,
+};
+/* clang-format on */
+
 const struct erg_migration erg_migrations[] = {
     {1, version_1},
     {2, version_2},
+    {3, version_3},
 };
 const size_t erg_migration_count = sizeof(erg_migrations) / sizeof(erg_migrations[0]);
 
