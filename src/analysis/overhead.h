@@ -38,7 +38,7 @@ bool erg_pass_is_bare(const struct erg_pass_row *pass);
 
 enum {
     ERG_OVERHEAD_LEAST = 6,     /* intervals to compare with, below which nothing is said … */
-    ERG_OVERHEAD_FEW = 3,       /* … and profiled in full, where most are not */
+    ERG_OVERHEAD_FEW = 2,       /* … and profiled in full, where most are not */
     ERG_OVERHEAD_MOST = 1 << 15 /* intervals kept: the latest */
 };
 
