@@ -72,7 +72,7 @@ void *erg_list_add(struct erg_list *list, size_t count, size_t item_bytes)
     return added;
 }
 
-static bool scalar_type(enum ggml_type type, enum erg_scalar *out)
+bool erg_collect_scalar(enum ggml_type type, enum erg_scalar *out)
 {
     switch (type) {
     case GGML_TYPE_F32:
@@ -110,7 +110,7 @@ const void *erg_collect_data(struct erg_collect *collect, const struct ggml_tens
 bool erg_collect_view(struct erg_collect *collect, const struct ggml_tensor *tensor,
                       struct erg_tensor_view *out)
 {
-    if (!scalar_type(tensor->type, &out->type)) {
+    if (!erg_collect_scalar(tensor->type, &out->type)) {
         return false;
     }
     for (int i = 0; i < ERG_STATS_DIMS; i++) {
@@ -324,40 +324,64 @@ static void read_links(struct erg_collect *collect, size_t i, unsigned what, int
     }
 }
 
-static void read_moments(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens)
+/* A tensor in one piece. */
+static void add_piece(struct erg_collect *collect, const struct erg_graph_piece *piece,
+                      struct erg_moments *moments)
 {
-    const struct ggml_tensor *tensor = collect->graph->keys[i].tensor;
-    struct erg_reading reading = {
-        .node = (uint32_t)i, .what = what, .negative_ratio = NAN, .extra = NAN};
-    reading.moments.part = what & ERG_WHAT_SIGN ? ERG_STATS_ALL : ERG_STATS_UNSIGNED;
-    reading.moments.threshold = collect->threshold;
-    struct erg_tensor_view view;
-    if (what & ERG_WHAT_SCORES) {
-        if (!erg_collect_scores(collect, i, &reading.moments)) {
-            return;
-        }
-    } else {
-        struct token_rows rows;
-        if (!erg_collect_view(collect, tensor, &view)) {
-            return;
-        }
-        choose_rows(collect, &view, n_tokens, &rows);
-        add_rows(collect, &view, &rows, &reading.moments);
-        if (what & ~(unsigned)ERG_WHAT_MOMENTS) {
-            read_links(collect, i, what, n_tokens, &view, &reading);
-        }
-    }
-    struct erg_reading *kept =
-        reading.moments.count > 0 ? erg_list_add(&collect->readings, 1, sizeof(*kept)) : NULL;
-    if (kept) { /* a pass without logits has empty tensors */
-        *kept = reading;
-    }
+    size_t each = piece->type == ERG_SCALAR_F32 ? 4 : 2, all = each * piece->count;
+    const struct erg_tensor_view view = {
+        piece->data, (enum erg_scalar)piece->type, {piece->count, 1, 1, 1}, {each, all, all, all}};
+    erg_stats_add(collect->kernels, &view, NULL, moments);
 }
 
-void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens)
+static bool add_tensor(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens,
+                       struct erg_reading *reading)
+{
+    struct erg_tensor_view view;
+    struct token_rows rows;
+    if (!erg_collect_view(collect, collect->graph->keys[i].tensor, &view)) {
+        return false;
+    }
+    choose_rows(collect, &view, n_tokens, &rows);
+    add_rows(collect, &view, &rows, &reading->moments);
+    if (what & ~(unsigned)ERG_WHAT_MOMENTS) {
+        read_links(collect, i, what, n_tokens, &view, reading);
+    }
+    return true;
+}
+
+static void read_moments(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
+                         int64_t n_tokens)
+{
+    struct erg_reading *reading = erg_list_add(&collect->readings, 1, sizeof(*reading));
+    if (!reading) {
+        return;
+    }
+    *reading = (struct erg_reading){
+        .node = (uint32_t)i,
+        .what = what,
+        .moments = {.part = what & ERG_WHAT_SIGN ? ERG_STATS_ALL : ERG_STATS_UNSIGNED,
+                    .threshold = collect->threshold},
+        .negative_ratio = NAN,
+        .extra = NAN};
+    const struct erg_graph_piece *piece = pieces ? &collect->graph->pieces[i] : NULL;
+    bool read = true;
+    if (what & ERG_WHAT_SCORES) {
+        read = erg_collect_scores(collect, i, &reading->moments);
+    } else if (what == ERG_WHAT_MOMENTS && piece && piece->data) {
+        add_piece(collect, piece, &reading->moments);
+    } else {
+        read = add_tensor(collect, i, what, n_tokens, reading);
+    }
+    /* a pass without logits has empty tensors */
+    collect->readings.count -= !read || reading->moments.count == 0;
+}
+
+void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
+                      int64_t n_tokens)
 {
     if (what & (ERG_WHAT_MOMENTS | ERG_WHAT_SCORES)) {
-        read_moments(collect, i, what, n_tokens);
+        read_moments(collect, i, what, pieces, n_tokens);
     }
     if (what & ERG_WHAT_ATTENTION) {
         erg_collect_attention(collect, i);

@@ -80,9 +80,11 @@ void erg_collect_begin(struct erg_collect *collect);
 /*
  * Read `what` (bits of enum erg_what) of the i-th node of the graph, whose tensor is completely
  * computed: all rows, or some evenly spaced when a pass over `n_tokens` has more. Nodes come in
- * ascending order. Of a node that is not known yet only MOMENTS can be read.
+ * ascending order. Of a node that is not known yet only MOMENTS can be read. `pieces`: those of the
+ * graph are valid.
  */
-void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens);
+void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
+                      int64_t n_tokens);
 
 /* The reading of a node of this pass; NULL = there is none. */
 const struct erg_reading *erg_collect_find(const struct erg_collect *collect, size_t node);
@@ -94,7 +96,10 @@ const struct erg_reading *erg_collect_find(const struct erg_collect *collect, si
  */
 void erg_collect_dump(struct erg_collect *collect, size_t node, const struct ggml_tensor *tensor);
 
-/* For attention.c and routing.c. */
+/* For plan.c, attention.c and routing.c. */
+
+/* The type of elements that can be read; false for others. */
+bool erg_collect_scalar(enum ggml_type type, enum erg_scalar *out);
 
 /* Where a tensor's memory can be read: its own, or a copy of what a device has; NULL = nowhere. */
 const void *erg_collect_data(struct erg_collect *collect, const struct ggml_tensor *tensor);

@@ -21,6 +21,8 @@ void erg_graph_init(struct erg_graph *graph, ergon_probe *probe,
 
 void erg_graph_deinit(struct erg_graph *graph)
 {
+    free(graph->asks);
+    free(graph->pieces);
     free(graph->costs);
     free(graph->links);
     free(graph->nodes);
@@ -56,9 +58,11 @@ static bool make_room(struct erg_graph *graph)
     }
     size_t capacity = graph->capacity ? 2 * graph->capacity : 512;
     void *keys = graph->keys, *nodes = graph->nodes, *links = graph->links, *costs = graph->costs;
+    void *pieces = graph->pieces;
     int status = capacity > MAX_NODES ? ERG_LIMIT : 0;
     status = status ? status : make_array(&keys, capacity, sizeof(*graph->keys));
     status = status ? status : make_array(&nodes, capacity, sizeof(*graph->nodes));
+    status = status ? status : make_array(&pieces, capacity, sizeof(*graph->pieces));
     if (graph->options.operations) {
         status = status ? status : make_array(&links, capacity, sizeof(*graph->links));
         status = status ? status : make_array(&costs, capacity, sizeof(*graph->costs));
@@ -67,12 +71,14 @@ static bool make_room(struct erg_graph *graph)
     graph->nodes = nodes;
     graph->links = links;
     graph->costs = costs;
+    graph->pieces = pieces;
     graph->out_of_memory = graph->out_of_memory || status != 0;
     graph->capacity = status == 0 ? capacity : graph->capacity;
     return status == 0;
 }
 
-void erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor)
+/* Note an executed node; `out_of_memory` when memory is short. */
+static void add(struct erg_graph *graph, const struct ggml_tensor *tensor)
 {
     if (!make_room(graph)) {
         return;
@@ -86,6 +92,22 @@ void erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor)
     *key = (struct erg_graph_key){
         .tensor = tensor, .src0 = tensor->src[0], .src1 = tensor->src[1], .op = tensor->op};
     memcpy(key->ne, tensor->ne, sizeof(key->ne));
+}
+
+size_t erg_graph_note(struct erg_graph *graph, size_t ask, const struct ggml_tensor *tensor)
+{
+    if (graph->learned && ask < graph->ask_count && graph->asks[ask].tensor == tensor) {
+        int32_t node = graph->asks[ask].node;
+        graph->count = node < 0 ? graph->count : (size_t)node + 1;
+        return node < 0 ? SIZE_MAX : (size_t)node;
+    }
+    graph->learned = false;
+    if (!erg_node_is_executed(tensor)) {
+        return SIZE_MAX;
+    }
+    size_t before = graph->count;
+    add(graph, tensor);
+    return graph->count > before ? before : SIZE_MAX;
 }
 
 bool erg_graph_is_known(const struct erg_graph *graph, size_t i)
@@ -185,16 +207,36 @@ void erg_graph_classify(struct erg_graph *graph, FILE *dump)
     graph->changed = false;
 }
 
+static bool note_ask(struct erg_graph *graph, const struct ggml_tensor *tensor, int32_t node)
+{
+    void *asks = graph->asks;
+    if (erg_grow(&asks, &graph->ask_capacity, graph->ask_count + 1, sizeof(*graph->asks),
+                 MAX_NODES) != 0) {
+        return false;
+    }
+    graph->asks = asks;
+    graph->asks[graph->ask_count++] = (struct erg_graph_ask){tensor, node};
+    return true;
+}
+
 void erg_graph_learn(struct erg_graph *graph, struct ggml_cgraph *nodes, FILE *dump)
 {
     erg_graph_begin(graph);
     graph->known = 0; /* the same nodes may lie elsewhere now */
+    graph->ask_count = 0;
+    bool complete = true;
     for (int i = 0; i < ggml_graph_n_nodes(nodes); i++) {
         const struct ggml_tensor *node = ggml_graph_node(nodes, i);
-        if (erg_node_is_executed(node)) {
-            erg_graph_add(graph, node);
+        bool executed = erg_node_is_executed(node);
+        complete = note_ask(graph, node, executed ? (int32_t)graph->count : -1) && complete;
+        if (executed) {
+            add(graph, node);
         }
     }
     erg_graph_classify(graph, dump);
+    for (size_t i = 0; i < graph->known && graph->options.statistics; i++) {
+        erg_plan_piece(graph->keys[i].tensor, &graph->pieces[i]);
+    }
+    graph->learned = complete && !graph->out_of_memory;
     erg_graph_begin(graph);
 }

@@ -64,6 +64,22 @@ struct erg_graph_key {
     enum ggml_op op;
 };
 
+/*
+ * A tensor that lies in memory in one piece and is read as a whole: what reading it takes, without
+ * touching ggml's own, cold description of it.
+ */
+struct erg_graph_piece {
+    const void *data; /* NULL = it is not such a tensor */
+    uint32_t count;   /* elements */
+    uint32_t type;    /* enum erg_scalar */
+};
+
+/* A node as the evaluation callback asks for it, those that are not executed included. */
+struct erg_graph_ask {
+    const struct ggml_tensor *tensor;
+    int32_t node; /* index among the executed ones, or -1 */
+};
+
 struct erg_graph_options {
     bool statistics; /* plan the reading of tensors … */
     bool operations; /* … of all operations; know what they cost */
@@ -76,9 +92,13 @@ struct erg_graph {
     struct erg_graph_options options;
     struct erg_graph_key *keys;
     struct erg_graph_node *nodes;
-    struct erg_graph_links *links; /* where operations are read */
-    struct erg_node_cost *costs;   /* likewise */
+    struct erg_graph_links *links;  /* where operations are read */
+    struct erg_node_cost *costs;    /* likewise */
+    struct erg_graph_piece *pieces; /* where tensors are read, of a graph that was learned */
     size_t capacity;
+    struct erg_graph_ask *asks; /* of a graph that was learned */
+    size_t ask_count, ask_capacity;
+    bool learned;       /* … and is being asked for in the same order */
     size_t count;       /* asked in this pass */
     size_t known;       /* classified, from the pass before */
     bool changed;       /* some node differs from the pass before */
@@ -95,8 +115,11 @@ void erg_graph_deinit(struct erg_graph *graph);
 
 void erg_graph_begin(struct erg_graph *graph);
 
-/* Note an executed node; `out_of_memory` when memory is short. */
-void erg_graph_add(struct erg_graph *graph, const struct ggml_tensor *tensor);
+/*
+ * The index of the executed node that is the `ask`-th node to be asked for in this pass, SIZE_MAX
+ * when it is not executed or memory is short. It is not looked at when the graph was learned.
+ */
+size_t erg_graph_note(struct erg_graph *graph, size_t ask, const struct ggml_tensor *tensor);
 
 /* Whether the i-th node of this pass was there in the pass before, and all nodes before it. */
 bool erg_graph_is_known(const struct erg_graph *graph, size_t i);

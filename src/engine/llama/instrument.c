@@ -65,16 +65,14 @@ static void take_stamp(struct erg_instrument *in, int64_t now_ns, int64_t resume
     }
 }
 
-/* Note an asked node; its index, or SIZE_MAX when there is no room for it. */
+/* The executed node that is asked for, or SIZE_MAX. */
 static size_t note_node(struct erg_instrument *in, const struct ggml_tensor *node)
 {
-    size_t before = in->graph.count;
-    erg_graph_add(&in->graph, node);
-    if (in->graph.count == before) {
-        return SIZE_MAX;
+    size_t i = erg_graph_note(&in->graph, in->asks, node);
+    if (i != SIZE_MAX && erg_graph_is_known(&in->graph, i)) {
+        in->known = i + 1;
     }
-    in->known += erg_graph_is_known(&in->graph, before);
-    return before;
+    return i;
 }
 
 /*
@@ -96,7 +94,7 @@ static unsigned what_of(const struct erg_instrument *in, size_t i)
 /* Read a node; when that was done. */
 static int64_t read_node(struct erg_instrument *in, size_t i, unsigned what)
 {
-    erg_collect_read(&in->collect, i, what, in->graph.keys[0].ne[1]);
+    erg_collect_read(&in->collect, i, what, in->graph.learned, in->graph.keys[0].ne[1]);
     return ergon_probe_now_ns();
 }
 
@@ -138,11 +136,8 @@ static bool trace_eval(struct ggml_tensor *node, bool ask, void *user)
         trace_cut(in);
         return true;
     }
-    in->reads_cut = false;
-    if (erg_node_is_executed(node)) {
-        in->reads_cut = reads_here(in, note_node(in, node));
-        room_for_stamps(in, in->graph.count);
-    }
+    in->reads_cut = reads_here(in, note_node(in, node));
+    room_for_stamps(in, in->graph.count);
     note_ask(in);
     return in->reads_cut;
 }
@@ -245,7 +240,7 @@ static bool observe_eval(struct ggml_tensor *node, bool ask, void *user)
         return true; /* false would leave stale logits behind, not stop the pass */
     }
     bool cut = false;
-    size_t i = erg_node_is_executed(node) ? note_node(in, node) : SIZE_MAX;
+    size_t i = note_node(in, node);
     if (i != SIZE_MAX) {
         cut = i < in->known ? cuts_known(in, i) : cuts_unknown(in, node);
         in->reads_cut = cut && what_of(in, i) != 0;
@@ -265,6 +260,7 @@ static bool before_alloc(void *user, struct ggml_cgraph *nodes)
 {
     const struct erg_instrument *in = user;
     return in->options.kind == ERG_INSTRUMENT_TRACE && !in->options.keep_fusion &&
+           in->options.depth >= ERG_DEPTH_STANDARD &&
            erg_plan_keep(nodes, in->options.depth == ERG_DEPTH_DEEP);
 }
 
@@ -366,7 +362,7 @@ void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns, enum erg_dep
         erg_graph_begin(&in->graph);
     }
     erg_collect_begin(&in->collect);
-    if (in->options.kind != ERG_INSTRUMENT_NONE && in->options.depth >= ERG_DEPTH_STANDARD) {
+    if (in->options.kind != ERG_INSTRUMENT_NONE) {
         erg_schedule_watch(&in->watch);
     }
     in->learned_ns = 0;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/llama/plan.h"
 
+#include "engine/llama/collect.h"
+
+#include <ggml-backend.h>
 #include <string.h>
 
 enum { MAX_KEPT_BYTES = 16 << 20, REACH = 2 };
@@ -95,6 +98,20 @@ bool erg_plan_keep(struct ggml_cgraph *nodes, bool operations)
     }
     endangered(nodes, operations, true);
     return true;
+}
+
+void erg_plan_piece(const struct ggml_tensor *tensor, struct erg_graph_piece *out)
+{
+    const ggml_backend_buffer_t buffer =
+        tensor->view_src ? tensor->view_src->buffer : tensor->buffer;
+    enum erg_scalar type;
+    *out = (struct erg_graph_piece){NULL, 0, 0};
+    if (tensor->data && buffer && ggml_backend_buffer_is_host(buffer) &&
+        erg_collect_scalar(tensor->type, &type) && ggml_is_contiguous(tensor) &&
+        tensor->ne[1] <= ERG_COLLECT_ROWS && tensor->ne[2] <= ERG_COLLECT_ROWS &&
+        tensor->ne[3] == 1) {
+        *out = (struct erg_graph_piece){tensor->data, (uint32_t)ggml_nelements(tensor), type};
+    }
 }
 
 /* The list being planned, and what is known of its nodes. */

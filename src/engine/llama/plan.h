@@ -19,6 +19,9 @@ void erg_plan_reading(struct erg_graph *graph, const struct erg_node_facts *fact
  */
 bool erg_plan_keep(struct ggml_cgraph *nodes, bool operations);
 
+/* Where the elements of a tensor lie, when it is one piece of few rows in the host's memory. */
+void erg_plan_piece(const struct ggml_tensor *tensor, struct erg_graph_piece *out);
+
 /* Whether statistics may be of a node whose graph is not known. Cheap, and says yes to more nodes
  * than needed. */
 bool erg_plan_may_read(const struct ggml_tensor *tensor, bool operations);
