@@ -5,7 +5,7 @@
 #include "base/num.h"
 #include "cli/listing.h"
 #include "cli/units.h"
-#include "model/gguf.h"
+#include "model/blueprint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +140,8 @@ static int show_text(struct erg_cli *cli, const char *path, const struct erg_mod
     erg_format_bytes((uint64_t)info->file_bytes, bytes, sizeof bytes);
     erg_buf_printf(&text, "%-16s%s\n", "size", bytes);
     erg_buf_printf(&text, "%-16s%s\n", "chat template", info->has_chat_template ? "yes" : "no");
+    if (info->synthetic)
+        erg_buf_printf(&text, "%-16s%s\n", "weights", "random: the model is synthetic");
     put_structure(&text, info);
     int status = erg_cli_put(cli, &text);
     erg_buf_deinit(&text);
@@ -154,7 +156,7 @@ static int show_model(struct erg_cli *cli, const struct erg_model_dirs *dirs, co
     ERG_AUTO_FREE char *note = NULL;
     int rc = erg_model_resolve(dirs, model, &path, &note, &err);
     if (!rc)
-        rc = erg_gguf_read(path, &info, &err);
+        rc = erg_model_read(path, &info, &err);
     if (rc)
         return erg_cli_fail(cli, &err);
     if (note)
@@ -188,7 +190,7 @@ static int run(struct erg_cli *cli)
 const struct erg_command erg_cmd_models = {
     .name = "models",
     .summary = "list the models found, or show one",
-    .usage = "[show FILE|NAME] [options]",
+    .usage = "[show FILE|NAME|synth:PRESET] [options]",
     .description = "List the GGUF files in the models folders, with what their metadata says; or\n"
                    "show all that is known about one.",
     .max_args = 2,

@@ -6,7 +6,7 @@
 #include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/run.h"
-#include "model/gguf.h"
+#include "model/blueprint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static int find_model(struct erg_cli *cli, const char *model, char **out_path, s
     if (!rc)
         rc = erg_model_resolve(&dirs, model, &path, &note, err);
     if (!rc)
-        rc = erg_gguf_read(path, &info, err);
+        rc = erg_model_read(path, &info, err);
     if (rc) {
         free(path);
         return rc;

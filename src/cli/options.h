@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/nearest.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,8 +60,5 @@ int erg_options_parse(const struct erg_option_set *sets, size_t set_count, int a
 
 /* The help text's lines of a table. */
 void erg_options_help(const struct erg_option *options, struct erg_buf *out);
-
-/* The candidate nearest to `word` (NULL-terminated list), NULL when none is near. */
-const char *erg_nearest(const char *word, const char *const *candidates);
 
 #endif

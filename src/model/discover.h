@@ -46,7 +46,8 @@ void erg_model_list_deinit(struct erg_model_list *list);
 /*
  * The GGUF file meant by `model`: a path, or the name of a model in the folders with or without
  * .gguf, or such a name without its quantisation ("tales"), of which q8_0, f16, f32 are taken in
- * this order. *out_note (free(), may be NULL) says which file was chosen when that was a choice.
+ * this order. A `synth:` specification (blueprint.h) is given back as it is if it can be made.
+ * *out_note (free(), may be NULL) says which file was chosen when that was a choice.
  * NOT_FOUND; INVALID when several models are meant; UNSUPPORTED for what is no GGUF file.
  */
 int erg_model_resolve(const struct erg_model_dirs *dirs, const char *model, char **out_path,

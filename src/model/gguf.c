@@ -250,6 +250,8 @@ static int read_value(struct parser *parser, const char *key, uint32_t type, str
         return read_count(cursor, type, &info->split_count, err);
     if (strcmp(key, "tokenizer.chat_template") == 0)
         info->has_chat_template = true;
+    if (strcmp(key, ERG_SYNTH_KEY) == 0)
+        info->synthetic = true;
     int64_t *count = find_count(info, key);
     return count ? read_count(cursor, type, count, err) : skip_value(cursor, type, 0, err);
 }
@@ -571,6 +573,7 @@ void erg_model_write_json(struct erg_jsonw *w, const char *path, const struct er
     erg_jsonw_kint(w, "tensor_bytes", info->tensor_bytes);
     erg_jsonw_kint(w, "file_bytes", info->file_bytes);
     erg_jsonw_kbool(w, "has_chat_template", info->has_chat_template);
+    erg_jsonw_kbool(w, "synthetic", info->synthetic);
     write_structure(w, info);
     erg_jsonw_obj_end(w);
 }

@@ -29,8 +29,12 @@ struct erg_model_info {
     int64_t metadata_bytes; /* header, keys and table of tensors: what stands before the data */
     int64_t split_count;    /* files the model is split into; 0 or 1 = this one only */
     bool has_chat_template;
+    bool synthetic; /* made up of random weights by 'ergon synth' */
     struct erg_model_structure structure;
 };
+
+/* The key of the `synth:` specification that a synthetic model was made from. */
+#define ERG_SYNTH_KEY "ergon.synthetic"
 
 /*
  * Read the metadata of the GGUF file at `path` (versions 2 and 3). CORRUPT when it is not one, is

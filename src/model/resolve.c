@@ -2,6 +2,7 @@
 #include "model/discover.h"
 
 #include "base/mem.h"
+#include "model/blueprint.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,9 +143,11 @@ int erg_model_resolve(const struct erg_model_dirs *dirs, const char *model, char
                       char **out_note, struct erg_err *err)
 {
     struct stat st;
-    if (strncmp(model, "synth:", 6) == 0)
-        return erg_fail(err, ERG_UNSUPPORTED,
-                        "synthetic models ('%.64s') are not supported by this version", model);
+    struct erg_blueprint blueprint;
+    if (erg_is_synth_spec(model)) {
+        int rc = erg_blueprint_parse(model, &blueprint, err);
+        return rc ? rc : copy_out(model, NULL, out_path, out_note, err);
+    }
     if (!*model)
         return erg_fail(err, ERG_INVALID, "the model's name is empty");
     if (stat(model, &st) == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/fit.h"
 
-#include "model/gguf.h"
+#include "model/blueprint.h"
 #include "record/machine.h"
 
 #include <string.h>
@@ -61,16 +61,31 @@ static double context_tokens(const struct erg_run_options *options,
     return limit > 0 && wanted > limit ? limit : wanted;
 }
 
+/*
+ * A synthetic model is first a file in memory, and what is quantised or not to be mapped is copied
+ * out of it.
+ */
+static double weights_bytes(const struct erg_run_options *options,
+                            const struct erg_model_info *info)
+{
+    struct erg_blueprint blueprint;
+    const char *model = options->model_path;
+    if (!erg_is_synth_spec(model) || erg_blueprint_parse(model, &blueprint, NULL))
+        return (double)info->file_bytes;
+    bool copied = options->no_mmap || erg_blueprint_is_quantised(&blueprint);
+    return (double)info->file_bytes * (copied ? 2 : 1);
+}
+
 int erg_fit_check(const struct erg_run_options *options, const struct erg_root *root,
                   struct erg_err *err)
 {
     struct erg_model_info info;
     bool on_cpu = !options->device || strcmp(options->device, "cpu") == 0;
     double memory = (double)erg_machine_memory_bytes(root);
-    if (!on_cpu || memory <= 0 || erg_gguf_read(options->model_path, &info, NULL))
+    if (!on_cpu || memory <= 0 || erg_model_read(options->model_path, &info, NULL))
         return 0;
     double tokens = context_tokens(options, &info);
-    double weights = (double)info.file_bytes, cache = kv_bytes(options, &info, tokens);
+    double weights = weights_bytes(options, &info), cache = kv_bytes(options, &info, tokens);
     if (weights + cache <= memory)
         return 0;
     return erg_fail(err, ERG_LIMIT,

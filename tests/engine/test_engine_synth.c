@@ -3,15 +3,27 @@
 #include "engine/engine_client.h"
 
 #include "base/root.h"
+#include "model/presets.h"
+#include "stream/format.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* AddressSanitizer keeps what is freed, and a shadow of everything. */
+#ifdef __SANITIZE_ADDRESS__
+enum { MOST_KIB = 1024 * 1024 };
+#else
+enum { MOST_KIB = 200 * 1024 };
+#endif
 
 static char model_path[] = "/tmp/ergon-synth-XXXXXX";
 
@@ -100,6 +112,107 @@ static void chat_puts_the_prompt_into_the_template(void **state)
     seen_deinit(&seen);
 }
 
+/*
+ * Every preset in small: two layers, a narrow MLP, a vocabulary that is quick to make, its own
+ * heads and norms. It loads from memory, runs, and says what it is.
+ */
+static void every_preset_loads_and_runs(void **state)
+{
+    for (size_t i = 0; erg_preset_at(i); i++) {
+        const struct erg_preset *preset = erg_preset_at(i);
+        const bool narrow = preset->shape.expert_feed_forward > 0;
+        struct seen seen;
+        char model[200], wanted[64];
+        snprintf(model, sizeof(model), "synth:%s:q4_0:layers=2,vocab=300,context=64,%s=128",
+                 preset->name, narrow ? "expert_feed_forward" : "feed_forward");
+        engine_load(*state, model);
+        engine_run(*state, ",\"prompt\":\"in the on\",\"tokens\":2,\"ignore_eos\":true", &seen);
+        if (seen.reason[0] || seen.token_count != 7 + 2) {
+            fail_msg("%s: %zu tokens, %s", model, seen.token_count, seen.reason);
+        }
+        snprintf(wanted, sizeof(wanted), "\"embedding_length\":%d,", preset->shape.embedding);
+        assert_non_null(strstr(seen.begin, wanted));
+        assert_non_null(strstr(seen.begin, "\"synthetic\":true"));
+        assert_non_null(strstr(seen.begin, "\"warm\":false"));
+        for (size_t p = 0; p < seen.pass_count; p++) {
+            assert_int_equal(seen.passes[p].head.flags & (ERG_PASS_GUESSED | ERG_PASS_MISMATCH), 0);
+        }
+        seen_deinit(&seen);
+    }
+}
+
+/* The same specification is not made again; the model in memory is the one in the file. */
+static void a_specification_is_a_model(void **state)
+{
+    static const char spec[] = "synth:qwen3-0.6b:q8_0:layers=2,vocab=300,seed=3";
+    static const char members[] = ",\"prompt\":\"on\",\"tokens\":8,\"ignore_eos\":true";
+    struct seen memory, again, file;
+    engine_load(*state, spec);
+    engine_run(*state, members, &memory);
+    engine_load(*state, spec);
+    engine_run(*state, members, &again);
+    engine_send(*state, "{\"cmd\":\"synth\",\"out\":\"%s\",\"model\":\"%s\"}", model_path, spec);
+    engine_collect(*state, &file);
+    assert_true(file.answered);
+    seen_deinit(&file);
+    engine_load(*state, model_path);
+    engine_run(*state, members, &file);
+    assert_non_null(strstr(memory.begin, "\"warm\":false"));
+    assert_non_null(strstr(again.begin, "\"warm\":true"));
+    assert_non_null(strstr(memory.begin, spec)); /* its path */
+    assert_non_null(strstr(file.begin, "\"synthetic\":true"));
+    assert_int_equal(memory.token_count, file.token_count);
+    for (size_t i = 0; i < file.token_count; i++) {
+        assert_int_equal(memory.tokens[i].head.id, file.tokens[i].head.id);
+        assert_int_equal(memory.tokens[i].head.id, again.tokens[i].head.id);
+    }
+    seen_deinit(&memory);
+    seen_deinit(&again);
+    seen_deinit(&file);
+}
+
+/* Any text comes back as it went in, whatever its bytes. */
+static void the_tokenizer_knows_every_byte(void **state)
+{
+    struct seen seen;
+    char joined[512] = "";
+    static const char text[] = "Zwölf Boxkämpfer 日本 🜁\\t\\n{}<|x|>he in";
+    engine_load(*state, "synth:llama-3.2-1b:q4_0:layers=1,vocab=264,feed_forward=64");
+    engine_send(*state, "{\"cmd\":\"run\",\"prompt\":\"%s\",\"tokens\":1}", text);
+    engine_collect(*state, &seen);
+    assert_string_equal(seen.reason, "");
+    for (size_t i = 1; i < seen.token_count - 1; i++) {
+        strncat(joined, seen.tokens[i].text, sizeof(joined) - strlen(joined) - 1);
+    }
+    assert_string_equal(joined, "Zwölf Boxkämpfer 日本 🜁\t\n{}<|x|>he in");
+    seen_deinit(&seen);
+}
+
+/* Memory does not grow with the model: 1.2 G parameters go through two pools of 16 MiB. */
+static void memory_is_bounded(void **state)
+{
+    struct engine fresh;
+    struct seen seen;
+    struct rusage usage;
+    (void)state;
+    engine_start(&fresh);
+    engine_send(&fresh, "{\"cmd\":\"synth\",\"out\":\"%s\",\"model\":\"synth:llama-3.2-1b:q4_0\"}",
+                model_path);
+    engine_collect(&fresh, &seen);
+    assert_true(seen.answered);
+    seen_deinit(&seen);
+    int status;
+    close(fresh.fd);
+    assert_int_equal(wait4(fresh.pid, &status, 0, &usage), fresh.pid);
+    erg_reader_free(fresh.reader);
+    struct stat info;
+    assert_int_equal(stat(model_path, &info), 0);
+    assert_true(info.st_size > 700 << 20);
+    assert_true((int64_t)info.st_blocks * 512 >= info.st_size); /* not sparse */
+    assert_in_range(usage.ru_maxrss, 1, MOST_KIB);
+    assert_int_equal(truncate(model_path, 0), 0);
+}
+
 /* 33 M weights times 2048 tokens: no processor does that on one thread in a tenth of a second. */
 static void a_long_pass_says_where_it_is_and_can_be_cancelled(void **state)
 {
@@ -139,6 +252,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_loads_and_runs),
         cmocka_unit_test(the_seed_decides_the_weights),
+        cmocka_unit_test(every_preset_loads_and_runs),
+        cmocka_unit_test(a_specification_is_a_model),
+        cmocka_unit_test(the_tokenizer_knows_every_byte),
+        cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(a_long_pass_says_where_it_is_and_can_be_cancelled),
         cmocka_unit_test(chat_puts_the_prompt_into_the_template),
     };

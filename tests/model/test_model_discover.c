@@ -161,7 +161,13 @@ static void test_names(void **state)
     expect_refused("tale", ERG_NOT_FOUND, "none of the 8 models");
     expect_refused("", ERG_INVALID, "empty");
     expect_refused("/no/such.gguf", ERG_NOT_FOUND, "no such file");
-    expect_refused("synth:llama-1b", ERG_UNSUPPORTED, "synthetic");
+    expect_refused("synth:llama-1b", ERG_INVALID, "unknown preset 'llama-1b'");
+    expect_refused("synth:llama-3.2-1b:q9", ERG_INVALID, "'q9' is not one of");
+    char *path = NULL, *note = NULL;
+    assert_int_equal(erg_model_resolve(&dirs, "synth:phi-2:f16", &path, &note, NULL), 0);
+    assert_string_equal(path, "synth:phi-2:f16");
+    assert_null(note);
+    free(path);
 }
 
 static void test_directories_are_refused(void **state)

@@ -310,26 +310,44 @@ int erg_command_run(const json_t *json, struct erg_run_command *out, struct erg_
     return m.status;
 }
 
+/* A small llama unless the members say otherwise; their names are the keys of a specification. */
+static int get_blueprint(struct members *m, struct erg_blueprint *out)
+{
+    static const struct {
+        const char *key;
+        int value;
+    } defaults[] = {
+        {"layers", 2}, {"embedding", 256}, {"heads", 4}, {"feed_forward", 512}, {"vocab", 512}};
+    int status = erg_blueprint_begin(out, get_text(m, "arch", "llama"), m->err);
+    if (status == 0) {
+        status = erg_blueprint_set_type(out, get_text(m, "type", "q4_0"), m->err);
+    }
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(*defaults) && status == 0; i++) {
+        const struct erg_blueprint_key *key = erg_blueprint_key_find(defaults[i].key);
+        *erg_blueprint_number(out, key) = defaults[i].value;
+    }
+    for (size_t i = 0; erg_blueprint_key_at(i) && status == 0; i++) {
+        const struct erg_blueprint_key *key = erg_blueprint_key_at(i);
+        int *number = erg_blueprint_number(out, key);
+        *number = get_int(m, key->name, *number, key->min, key->max);
+    }
+    m->status = m->status ? m->status : status;
+    return m->status ? m->status : erg_blueprint_finish(out, m->err);
+}
+
 int erg_command_synth(const json_t *json, struct erg_synth_command *out, struct erg_err *err)
 {
     struct members m = {.json = json, .err = err};
     out->out = get_text(&m, "out", NULL);
-    out->arch = get_text(&m, "arch", "llama");
-    out->type = get_text(&m, "type", "q4_0");
-    out->layers = get_int(&m, "layers", 2, 1, 512);
-    out->embedding = get_int(&m, "embedding", 256, 2, 1 << 16);
-    out->heads = get_int(&m, "heads", 4, 1, 1 << 12);
-    out->kv_heads = get_int(&m, "kv_heads", out->heads, 1, 1 << 12);
-    out->feed_forward = get_int(&m, "feed_forward", 512, 1, 1 << 20);
-    out->vocab = get_int(&m, "vocab", 512, ERG_SYNTH_LEAST_VOCAB, 1 << 20);
-    out->context = get_int(&m, "context", 4096, 1, 1 << 22);
-    out->experts = get_int(&m, "experts", 0, 0, 512);
-    out->experts_used = get_int(&m, "experts_used", 2, 1, 512);
-    out->seed = (unsigned)get_real(&m, "seed", 0, 0, 4294967295.0);
+    out->model = get_text(&m, "model", NULL);
     if (!out->out || out->out[0] == '\0') {
         wrong(&m, "out", "the path of the file to write");
     }
-    return m.status;
+    if (m.status != 0) {
+        return m.status;
+    }
+    return out->model ? erg_blueprint_parse(out->model, &out->blueprint, err)
+                      : get_blueprint(&m, &out->blueprint);
 }
 
 int erg_command_bench(const json_t *json, struct erg_bench_command *out, struct erg_err *err)

@@ -3,6 +3,7 @@
 #define ERG_ENGINE_COMMAND_H
 
 #include "base/err.h"
+#include "model/blueprint.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -64,13 +65,10 @@ struct erg_run_command {
     const char *dump_tensors; /* debugging: all tensors, with the instrument 'observe' */
 };
 
-enum { ERG_SYNTH_LEAST_VOCAB = 264 }; /* every byte, three merges, the special tokens */
-
 struct erg_synth_command {
-    const char *out, *arch, *type;
-    int layers, embedding, heads, kv_heads, feed_forward, vocab, context;
-    int experts, experts_used; /* 0 = none */
-    unsigned seed;
+    const char *out;
+    const char *model; /* the specification it was given as; NULL = by members */
+    struct erg_blueprint blueprint;
 };
 
 enum { ERG_BENCH_WARMUP_PAIRS = 3 }; /* not reported */

@@ -44,10 +44,16 @@ static void load(struct engine *engine, const json_t *json)
     struct erg_load_command command;
     struct erg_err err;
     int status = erg_command_load(json, &command, &err);
-    status = status ? status : erg_model_load(&engine->model, &command, &engine->log, &err);
+    status = status
+                 ? status
+                 : erg_model_load(&engine->model, &command, &engine->channel, &engine->log, &err);
     if (status != 0) {
         report_failure(engine, &err);
         return;
+    }
+    if (erg_model_is_synthetic(&engine->model)) {
+        ergon_probe_log(engine->probe, ERGON_WARNING,
+                        "the model is synthetic: its weights are random, its text means nothing");
     }
     ergon_probe_log(engine->probe, ERGON_INFO, "loaded");
 }
@@ -105,10 +111,14 @@ static void calibrate(struct engine *engine, const json_t *json)
 
 static void synthesize(struct engine *engine, const json_t *json)
 {
-    struct erg_synth_command command;
+    struct erg_synth_command command = {0};
     struct erg_err err;
     int status = erg_command_synth(json, &command, &err);
-    status = status ? status : erg_synthesize(&command, &engine->channel, &err);
+    struct erg_synthesis synthesis = {.blueprint = &command.blueprint,
+                                      .spec = command.model,
+                                      .channel = &engine->channel,
+                                      .probe = engine->probe};
+    status = status ? status : erg_synthesize(&synthesis, command.out, &err);
     if (status != 0) {
         report_failure(engine, &err);
         return;
@@ -187,6 +197,8 @@ static void prepare_process(void)
     /* Ctrl-C reaches the whole foreground group; the recorder turns it into a cancel. */
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &ignore, NULL);
+    /* A file that grows beyond a limit is an error like others. */
+    sigaction(SIGXFSZ, &ignore, NULL);
     /* Else ggml runs a debugger on itself when it fails, and prints. */
     setenv("GGML_NO_BACKTRACE", "1", 1);
 }

@@ -5,7 +5,9 @@
 #include "base/num.h"
 #include "base/system.h"
 #include "engine/llama/image.h"
+#include "engine/llama/model_file.h"
 #include "engine/llama/precheck.h"
+#include "engine/llama/synth.h"
 #include "ergon/probe.h"
 
 #include <ggml-backend.h>
@@ -37,12 +39,18 @@ void erg_model_free(struct erg_model *model)
     memset(model, 0, sizeof(*model));
 }
 
-static bool is_loaded(const struct erg_model *model, const struct erg_load_command *command)
+/* A specification always means the same model. */
+static bool is_unchanged(const struct erg_model *model, const char *path)
 {
     struct stat info;
+    return erg_is_synth_spec(path) ||
+           (stat(path, &info) == 0 && erg_system_modified_ns(&info) == model->file_changed_ns);
+}
+
+static bool is_loaded(const struct erg_model *model, const struct erg_load_command *command)
+{
     return model->llama && strcmp(model->path, command->model) == 0 &&
-           stat(command->model, &info) == 0 && erg_system_modified_ns(&info) == model->file_changed_ns &&
-           strcmp(model->device, command->device) == 0 &&
+           is_unchanged(model, command->model) && strcmp(model->device, command->device) == 0 &&
            model->gpu_layers == command->gpu_layers && model->mmap == command->mmap;
 }
 
@@ -104,7 +112,7 @@ static int check_loaded(const struct llama_model *llama, struct erg_err *err)
 }
 
 static int remember(struct erg_model *model, const struct erg_load_command *command,
-                    struct erg_err *err)
+                    const char *file, struct erg_err *err)
 {
     struct stat info;
     model->path = erg_strdup(command->model);
@@ -112,7 +120,7 @@ static int remember(struct erg_model *model, const struct erg_load_command *comm
     model->gpu_layers = command->gpu_layers;
     model->mmap = command->mmap;
     model->vocab = llama_model_get_vocab(model->llama);
-    if (stat(command->model, &info) == 0) {
+    if (stat(file, &info) == 0) {
         model->file_bytes = (uint64_t)info.st_size;
         model->file_changed_ns = erg_system_modified_ns(&info);
     }
@@ -122,34 +130,28 @@ static int remember(struct erg_model *model, const struct erg_load_command *comm
     return check_loaded(model->llama, err);
 }
 
-int erg_model_load(struct erg_model *model, const struct erg_load_command *command,
-                   struct erg_log *log, struct erg_err *err)
+/* Load `file`, which is the model of the command or what was made for it. */
+static int load_file(struct erg_model *model, const struct erg_load_command *command,
+                     const char *file, bool mmap, struct erg_log *log, struct erg_err *err)
 {
     int64_t t0 = ergon_probe_now_ns();
-    if (is_loaded(model, command)) {
-        model->load_t0_ns = t0;
-        model->load_t1_ns = ergon_probe_now_ns();
-        model->warm = true;
-        return 0;
-    }
-    erg_model_free(model);
     struct llama_model_params params = llama_model_default_params();
     ggml_backend_dev_t devices[2];
     bool on_cpu;
-    int status = erg_precheck_model(command->model, err);
+    int status = erg_precheck_model(file, err);
     status = status ? status : choose_devices(command, &params, devices, &on_cpu, err);
     if (status != 0) {
         return status;
     }
-    params.load_mode = command->mmap ? LLAMA_LOAD_MODE_AUTO : LLAMA_LOAD_MODE_NONE;
+    params.load_mode = mmap ? LLAMA_LOAD_MODE_AUTO : LLAMA_LOAD_MODE_NONE;
     erg_log_forget(log);
-    model->llama = llama_model_load_from_file(command->model, params);
+    model->llama = llama_model_load_from_file(file, params);
     if (!model->llama) {
         return erg_fail(err, ERG_CORRUPT, "cannot load '%.100s': %s", command->model,
                         log->error[0] ? log->error : "no reason given");
     }
     model->on_cpu = on_cpu;
-    status = remember(model, command, err);
+    status = remember(model, command, file, err);
     if (status != 0) {
         erg_model_free(model);
         return status;
@@ -157,6 +159,54 @@ int erg_model_load(struct erg_model *model, const struct erg_load_command *comma
     model->load_t0_ns = t0;
     model->load_t1_ns = ergon_probe_now_ns();
     return 0;
+}
+
+/*
+ * ggml copies quantised matrices into an order of its own. Read instead of mapped, they are not in
+ * memory twice once the file is closed; floats are used where they are.
+ */
+static int load_synthetic(struct erg_model *model, const struct erg_load_command *command,
+                          struct erg_channel *channel, struct erg_log *log, struct erg_err *err)
+{
+    struct erg_blueprint blueprint;
+    struct erg_memory_file file;
+    struct erg_synthesis synthesis = {
+        .blueprint = &blueprint, .spec = command->model, .channel = channel};
+    struct erg_model_info info;
+    int status = erg_blueprint_parse(command->model, &blueprint, err);
+    if (status != 0) {
+        return status;
+    }
+    erg_blueprint_describe(&blueprint, &info);
+    bool mmap = command->mmap && !erg_blueprint_is_quantised(&blueprint);
+    status = erg_memory_file_open(&file, info.file_bytes * (mmap ? 1 : 2), err);
+    if (status != 0) {
+        return status;
+    }
+    status = erg_synthesize_into(&synthesis, file.fd, command->model, err);
+    status = status ? status : load_file(model, command, file.path, mmap, log, err);
+    erg_memory_file_close(&file);
+    return status;
+}
+
+int erg_model_load(struct erg_model *model, const struct erg_load_command *command,
+                   struct erg_channel *channel, struct erg_log *log, struct erg_err *err)
+{
+    if (is_loaded(model, command)) {
+        model->load_t0_ns = model->load_t1_ns = ergon_probe_now_ns();
+        model->warm = true;
+        return 0;
+    }
+    erg_model_free(model);
+    return erg_is_synth_spec(command->model)
+               ? load_synthetic(model, command, channel, log, err)
+               : load_file(model, command, command->model, command->mmap, log, err);
+}
+
+bool erg_model_is_synthetic(const struct erg_model *model)
+{
+    char text[8];
+    return llama_model_meta_val_str(model->llama, ERG_SYNTH_KEY, text, sizeof(text)) >= 0;
 }
 
 /* A number of the architecture's metadata; 0 when absent, the first of an array per layer. */
@@ -203,6 +253,7 @@ void erg_model_describe(const struct erg_model *model, struct erg_jsonw *w)
     erg_jsonw_kint(w, "context_length", llama_model_n_ctx_train(llama));
     erg_jsonw_kint(w, "vocab_size", llama_vocab_n_tokens(model->vocab));
     erg_jsonw_kint(w, "file_bytes", (int64_t)model->file_bytes);
+    erg_jsonw_kbool(w, "synthetic", erg_model_is_synthetic(model));
     erg_jsonw_obj_end(w);
     erg_jsonw_key(w, "load");
     erg_jsonw_obj_begin(w);

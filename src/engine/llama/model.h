@@ -30,9 +30,14 @@ int erg_engine_start(struct erg_err *err);
  */
 void erg_engine_version(char *out, size_t out_bytes);
 
-/* Load, or find that the same model is loaded already. On failure no model is loaded. */
+/*
+ * Load, or find that the same model is loaded already. On failure no model is loaded. A `synth:`
+ * specification is made in memory before; the load's times do not count that.
+ */
 int erg_model_load(struct erg_model *model, const struct erg_load_command *command,
-                   struct erg_log *log, struct erg_err *err);
+                   struct erg_channel *channel, struct erg_log *log, struct erg_err *err);
+/* Does it say of itself that its weights are random? */
+bool erg_model_is_synthetic(const struct erg_model *model);
 void erg_model_free(struct erg_model *model);
 
 /* The members "model" and "load", and "engine" and "machine" (its GPUs), of a run's description. */
