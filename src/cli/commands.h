@@ -13,6 +13,7 @@ extern const struct erg_command erg_cmd_import;
 extern const struct erg_command erg_cmd_delete;
 extern const struct erg_command erg_cmd_models;
 extern const struct erg_command erg_cmd_synth;
+extern const struct erg_command erg_cmd_calibrate;
 extern const struct erg_command erg_cmd_sql;
 extern const struct erg_command erg_cmd_doctor;
 extern const struct erg_command erg_cmd_generate;
