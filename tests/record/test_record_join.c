@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "record/join.h"
+#include "store/spans.h"
 #include "stream/taxonomy.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@ struct ledger {
     int64_t last_pass_tokens_ns;
     uint32_t last_pass_token_count;
     struct erg_energy last_pass_tokens;
-    uint32_t pass_count, token_count, sample_count;
+    uint32_t pass_count, token_count, sample_count, detail_count;
     int warnings;
     char text[4096];
 };
@@ -54,11 +55,36 @@ static void close_pass(struct ledger *ledger)
         assert_true(left_nj == 0 && left_ns == 0);
 }
 
+/* In the order of their spans, within the pass, in stored precision. */
+static void check_details(struct ledger *ledger, const struct erg_pass_row *row)
+{
+    int64_t before = -1;
+    for (uint32_t i = 0; i < row->n_attention; i++) {
+        const struct erg_attention_row *attention = &row->attention[i];
+        assert_true(attention->span > before && attention->span < row->n_spans);
+        before = attention->span;
+        for (uint32_t h = 0; h < attention->heads; h++) {
+            float entropy = attention->entropy[h], again = erg_spans_round_value(entropy);
+            assert_true(isnan(entropy) ? isnan(again) : entropy == again);
+        }
+    }
+    before = -1;
+    for (uint32_t i = 0; i < row->n_routing; i++) {
+        const struct erg_routing_row *routing = &row->routing[i];
+        assert_true(routing->span > before && routing->span < row->n_spans);
+        before = routing->span;
+        for (uint32_t k = 0; k < routing->tokens * routing->used; k++)
+            assert_true(routing->expert[k] < routing->experts);
+    }
+    ledger->detail_count += row->n_attention + row->n_routing;
+}
+
 static void on_pass(void *user, const struct erg_pass_row *row)
 {
     struct ledger *ledger = user;
     int64_t spans_ns = 0;
     close_pass(ledger);
+    check_details(ledger, row);
     assert_int_equal(row->index, ledger->pass_count++);
     take_interval(ledger, row->t0_ns, row->t1_ns);
     for (uint32_t i = 0; i < row->n_spans; i++)
@@ -183,6 +209,43 @@ static int put_token(struct erg_join *join, uint32_t phase, const char *text)
                          .type = ERG_REC_TOKEN, .text = view(text), .token = {.phase = phase}});
 }
 
+static float some_value(uint64_t *seed)
+{
+    uint64_t pick = test_below(seed, 100);
+    return pick < 5 ? NAN : (float)pick / 17 - 0.5f;
+}
+
+static int put_attention(struct erg_join *join, uint64_t *seed, uint32_t span)
+{
+    enum { HEADS = 40 };
+    float numbers[3][HEADS];
+    for (int i = 0; i < 3 * HEADS; i++)
+        numbers[i / HEADS][i % HEADS] = some_value(seed);
+    struct erg_event event = {.type = ERG_REC_ATTENTION};
+    event.attention = (struct erg_attention_view){
+        {span, 1 + (uint32_t)test_below(seed, HEADS)}, numbers[0], numbers[1], numbers[2]};
+    return put(join, event);
+}
+
+static int put_routing(struct erg_join *join, uint64_t *seed, uint32_t span)
+{
+    enum { MOST = 64 };
+    uint16_t expert[MOST];
+    float weight[MOST];
+    uint32_t used = 1 + (uint32_t)test_below(seed, 8);
+    for (int i = 0; i < MOST; i++) {
+        expert[i] = (uint16_t)test_below(seed, used);
+        weight[i] = some_value(seed);
+    }
+    struct erg_event event = {.type = ERG_REC_ROUTING};
+    event.routing =
+        (struct erg_routing_view){{span, 1 + (uint32_t)test_below(seed, 8), used,
+                                   used + (uint32_t)test_below(seed, 100), some_value(seed), 0},
+                                  expert,
+                                  weight};
+    return put(join, event);
+}
+
 /* A pass of up to 8 random spans that need not fill it. */
 static int put_pass(struct erg_join *join, uint64_t *seed, uint32_t phase, uint32_t n_tokens,
                     int64_t t0_ns, int64_t t1_ns)
@@ -272,7 +335,13 @@ static void random_event(struct erg_join *join, uint64_t *seed, int64_t *now, ui
     int64_t t1 = t0 + (int64_t)test_below(seed, (uint64_t)step);
     if (test_below(seed, 12) == 0 && *phase < ERG_PHASE_POST_INFERENCE)
         ++*phase;
-    switch (test_below(seed, 8)) {
+    switch (test_below(seed, 10)) {
+    case 8:
+        assert_int_equal(put_attention(join, seed, (uint32_t)test_below(seed, 10)), 0);
+        break;
+    case 9:
+        assert_int_equal(put_routing(join, seed, (uint32_t)test_below(seed, 10)), 0);
+        break;
     case 0:
     case 1:
     case 2:
@@ -303,6 +372,7 @@ static void random_event(struct erg_join *join, uint64_t *seed, int64_t *now, ui
 static void test_conservation_for_any_stream(void **state)
 {
     (void)state;
+    uint32_t details = 0;
     for (uint64_t round = 1; round <= 400; round++) {
         uint64_t seed = round;
         struct ledger ledger = {0};
@@ -317,7 +387,9 @@ static void test_conservation_for_any_stream(void **state)
         assert_int_equal(erg_join_finish(join, NULL), 0);
         check_tree(join, &ledger);
         erg_join_free(join);
+        details += ledger.detail_count;
     }
+    assert_true(details > 500); /* else the streams are not what they are meant to be */
 }
 
 /* --- what a well-behaved run looks like ----------------------------------------------------------
@@ -494,6 +566,60 @@ static void test_missing_partners_are_survived(void **state)
     erg_join_free(join);
 }
 
+/* A pass of four spans of 1 µs. */
+static int put_even_pass(struct erg_join *join, uint32_t n_tokens, int64_t t0_ns)
+{
+    static const int16_t layers[4] = {0, 0, 1, 1};
+    static const uint16_t components[4] = {3, 4, 3, 4};
+    static const uint64_t durations[4] = {1000, 1000, 1000, 1000};
+    struct erg_event event = {.type = ERG_REC_PASS, .t_ns = t0_ns};
+    event.pass = (struct erg_pass_view){.head = {.t0_ns = t0_ns,
+                                                 .t1_ns = t0_ns + 4000,
+                                                 .phase = ERG_PHASE_DECODE,
+                                                 .n_tokens = n_tokens,
+                                                 .n_spans = 4},
+                                        .layer = layers,
+                                        .component = components,
+                                        .duration_ns = durations};
+    return put(join, event);
+}
+
+/* Before the last token of their pass details are taken, in any order; what is late is counted. */
+static void test_details_belong_to_the_open_pass(void **state)
+{
+    (void)state;
+    for (int powered = 0; powered < 2; powered++) { /* then passes wait for readings */
+        struct ledger ledger = {0};
+        struct erg_join_sink sink = ledger_sink(&ledger);
+        struct erg_run_facts facts;
+        uint64_t seed = 12;
+        struct erg_join *join;
+        assert_int_equal(erg_join_new(&join, &sink, NULL), 0);
+        put_preface(join, powered ? CPU_COUNTER : "");
+        assert_int_equal(put_attention(join, &seed, 0), 0); /* no pass: lost */
+        assert_int_equal(put_even_pass(join, 2, 1000), 0);
+        assert_int_equal(put_routing(join, &seed, 3), 0);
+        assert_int_equal(put_routing(join, &seed, 1), 0);
+        assert_int_equal(put_attention(join, &seed, 2), 0);
+        assert_int_equal(put_token(join, ERG_PHASE_DECODE, "a"), 0);
+        assert_int_equal(put_attention(join, &seed, 0), 0);
+        assert_int_equal(put_attention(join, &seed, 2), 0); /* again: lost */
+        assert_int_equal(put_attention(join, &seed, 4), 0); /* no such span: lost */
+        assert_int_equal(put_token(join, ERG_PHASE_DECODE, "b"), 0);
+        assert_int_equal(put_attention(join, &seed, 1), 0); /* late: lost */
+        assert_int_equal(put_routing(join, &seed, 2), 0);   /* late: lost */
+        assert_int_equal(erg_join_interrupt(join, "test", NULL), 0);
+        assert_int_equal(erg_join_finish(join, NULL), 0);
+        assert_int_equal(ledger.detail_count, 4);
+        erg_join_facts(join, &facts);
+        bool counted = false;
+        for (size_t i = 0; i < facts.warning_count; i++)
+            counted = counted || strstr(facts.warnings[i], "5 events lack the event");
+        assert_true(counted);
+        erg_join_free(join);
+    }
+}
+
 /* Energy that has been given out never changes, whatever a late reading says. */
 static void test_late_readings_change_nothing(void **state)
 {
@@ -530,6 +656,7 @@ int main(void)
         cmocka_unit_test(test_contradictions_are_refused),
         cmocka_unit_test(test_missing_partners_are_survived),
         cmocka_unit_test(test_late_readings_change_nothing),
+        cmocka_unit_test(test_details_belong_to_the_open_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,6 +235,74 @@ static void test_wall_clock_that_jumps(void **state)
     fake_session_deinit(&fake);
 }
 
+/* Rows of passes as text. */
+static int put_pass(void *user, const struct erg_pass_row *row)
+{
+    struct erg_buf *out = user;
+    for (uint32_t i = 0; i < row->n_spans && row->values[ERG_VALUE_EXTRA]; i++)
+        erg_buf_printf(out, " %a", (double)row->values[ERG_VALUE_EXTRA][i]);
+    for (uint32_t i = 0; i < row->n_attention; i++) {
+        const struct erg_attention_row *attention = &row->attention[i];
+        erg_buf_printf(out, "\nattention %u of %u", attention->span, attention->heads);
+        for (uint32_t h = 0; h < attention->heads; h++)
+            erg_buf_printf(out, " %a %a %a", (double)attention->entropy[h],
+                           (double)attention->max_weight[h], (double)attention->sparsity[h]);
+    }
+    for (uint32_t i = 0; i < row->n_routing; i++) {
+        const struct erg_routing_row *routing = &row->routing[i];
+        erg_buf_printf(out, "\nrouting %u: %u × %u of %u, %a", routing->span, routing->tokens,
+                       routing->used, routing->experts, (double)routing->entropy);
+        for (uint32_t k = 0; k < routing->tokens * routing->used; k++)
+            erg_buf_printf(out, " %u:%a", routing->expert[k], (double)routing->weight[k]);
+    }
+    erg_buf_putc(out, '\n');
+    return 0;
+}
+
+static void dump_store(const struct fake_session *fake, struct erg_buf *out)
+{
+    struct erg_store *store = NULL;
+    char *id = NULL;
+    erg_buf_init(out);
+    assert_int_equal(erg_store_open(&store, fake->store, ERG_STORE_READ, NULL, NULL), 0);
+    assert_int_equal(erg_store_resolve(store, "last", &id, NULL), 0);
+    assert_int_equal(erg_store_passes(store, id, true, put_pass, out, NULL), 0);
+    free(id);
+    erg_store_close(store);
+}
+
+/* What deep passes know takes the way from the probe to the store, and again by the recording. */
+static void test_a_deep_run_and_its_import(void **state)
+{
+    (void)state;
+    struct fake_session fake;
+    struct erg_buf live, imported;
+    bool torn = true;
+    fake_session_init(&fake,
+                      "run_begin {}\n"
+                      "section pre_inference tokenization 1ms\n"
+                      "pass prefill tokens=3 duration=10ms layers=3 deep flags=65\n"
+                      "attention 7\nrouting 3 2 8\ntoken 5 \"x\"\ntoken 5 \"x\"\ntoken 5 \"x\"\n"
+                      "repeat 2\npass decode duration=10ms layers=3 deep flags=65\nattention 7\n"
+                      "routing 1 2 8\ntoken 6 \"y\"\npass decode\ntoken 6 \"z\"\nend\n"
+                      "run_end\n");
+    assert_int_equal(fake_session_run(&fake), 0);
+    assert_string_equal(fake.result.status, "complete");
+    dump_store(&fake, &live);
+    assert_non_null(strstr(live.data, "\nrouting 13: 3 × 2 of 8, "));
+    assert_non_null(strstr(live.data, "\nattention 44 of 7 "));
+    assert_non_null(strstr(live.data, "\nrouting 49: 1 × 2 of 8, "));
+    erg_run_result_deinit(&fake.result);
+    unlink(fake.store);
+    assert_int_equal(erg_import(fake.recording, fake.store, &fake.result, &torn, &fake.err), 0);
+    assert_false(torn);
+    dump_store(&fake, &imported);
+    assert_string_equal(imported.data, live.data);
+    erg_buf_deinit(&live);
+    erg_buf_deinit(&imported);
+    fake_session_deinit(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_recording_to_what_is_no_file),
         cmocka_unit_test(test_import_into_what_is_no_store),
         cmocka_unit_test(test_wall_clock_that_jumps),
+        cmocka_unit_test(test_a_deep_run_and_its_import),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
