@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/rollup.h"
 
+#include "analysis/overhead.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "store/pass.h"
@@ -193,11 +194,31 @@ size_t erg_rollup_fallbacks(const struct erg_rollup *rollup)
     return rollup->fallbacks;
 }
 
+/* A pass of which only the duration is known. */
+static int add_unprofiled(struct erg_rollup *rollup, const struct erg_pass_row *pass)
+{
+    struct erg_rollup_row key = make_key(rollup, pass->phase, NULL);
+    size_t at = 0;
+    key.component = ERG_ROLLUP_UNPROFILED;
+    int rc = find_or_add(rollup, &key, &at);
+    if (rc)
+        return rc;
+    struct erg_rollup_row *row = &rollup->rows[at];
+    row->duration_ns += pass->t1_ns - pass->t0_ns;
+    row->count++;
+    erg_energy_add(&row->energy, &pass->energy);
+    return 0;
+}
+
 int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, struct erg_err *err)
 {
     uint32_t n = pass->n_spans;
     ERG_AUTO_FREE struct erg_energy *parts = NULL;
     struct erg_energy rest;
+    if ((rollup->keys & ERG_UNPROFILED_APART) && erg_pass_is_bare(pass)) {
+        int added = add_unprofiled(rollup, pass);
+        return added ? erg_fail(err, added, "no memory for a table") : 0;
+    }
     int rc = erg_pass_attribute_by(pass, rollup->model, &parts, &rest);
     rollup->fallbacks += rollup->model && !erg_pass_has_features(pass);
     int64_t rest_ns = pass->t1_ns - pass->t0_ns - erg_pass_covered_ns(pass);

@@ -15,7 +15,13 @@ enum erg_rollup_key {
     ERG_BY_LAYER = 1 << 1,
     ERG_BY_COMPONENT = 1 << 2,
     ERG_BY_OPERATION = 1 << 3,
+    /* Passes of which nothing but their duration was taken stay apart, one row for each phase, so
+     * that the others can stand for them; else they are "unattributed". */
+    ERG_UNPROFILED_APART = 1 << 4,
 };
+
+/* `component` of such a row, which has layer -1 and counts passes. */
+#define ERG_ROLLUP_UNPROFILED UINT16_MAX
 
 /* One line of the table; a key that is not grouped by is phase ERG_PHASES, layer -2, id 0. */
 struct erg_rollup_row {

@@ -68,7 +68,8 @@ static int write_report(struct erg_cli *cli, struct erg_store *store, const char
 {
     const struct erg_show_options *o = cli->options;
     struct erg_rollup *rollup = NULL;
-    int rc = erg_rollup_new(&rollup, ERG_BY_PHASE | ERG_BY_LAYER | ERG_BY_COMPONENT, err);
+    int rc = erg_rollup_new(
+        &rollup, ERG_BY_PHASE | ERG_BY_LAYER | ERG_BY_COMPONENT | ERG_UNPROFILED_APART, err);
     if (!rc)
         rc = erg_store_passes(store, id, true, add_pass, rollup, err);
     struct erg_report report = {

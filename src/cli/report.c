@@ -110,6 +110,12 @@ static void put_machine(const struct erg_report *report, struct erg_buf *out)
     }
     snprintf(text, sizeof text, "%.60s mode", erg_json_text(report->summary, "mode"));
     join(&line, text[0] == ' ' ? "" : text);
+    const json_t *settings = json_object_get(report->summary, "settings");
+    if (*erg_json_text(settings, "flash_attn_why")) {
+        snprintf(text, sizeof text, "flash attention %.100s",
+                 erg_json_text(settings, "flash_attn_why"));
+        join(&line, text);
+    }
     flush_line(report, out, "engine", &line);
 }
 
@@ -280,6 +286,7 @@ int erg_report_phases(const struct erg_report *report, struct erg_buf *out)
 
 struct part_table {
     struct erg_listing table;
+    const char *mark; /* before a figure that is extrapolated */
     enum erg_metric metric;
     double whole;   /* of the phase, in the metric's unit */
     double largest; /* part, for the bars */
@@ -294,8 +301,9 @@ static void put_part(struct part_table *parts, const char *name, double mj, doub
     erg_listing_cell(&parts->table,
                      erg_show_bar(value / parts->largest, BAR_COLUMNS, bar, sizeof bar));
     put_share(&parts->table, value, parts->whole);
-    erg_listing_cell(&parts->table, erg_show_energy(mj, a));
-    erg_listing_cell(&parts->table, erg_show_time(ms, a));
+    erg_listing_cellf(&parts->table, "%s%s", isfinite(mj) ? parts->mark : "",
+                      erg_show_energy(mj, a));
+    erg_listing_cellf(&parts->table, "%s%s", parts->mark, erg_show_time(ms, a));
     put_share(&parts->table, value, parts->run);
 }
 
@@ -321,6 +329,9 @@ static void fill_parts(struct part_table *parts, const struct erg_rows *rows, si
     for (size_t i = 0; i < rows->count; i++) {
         double mj = erg_row_value(&rows->items[i], ERG_METRIC_ENERGY);
         double ms = erg_row_value(&rows->items[i], ERG_METRIC_TIME);
+        if (rows->items[i].replaced)
+            continue;
+        parts->mark = rows->items[i].extrapolated ? "~" : "";
         if (strcmp(rows->items[i].name, "unattributed") == 0) {
             rest_mj = mj;
             rest_ms = ms;
@@ -340,9 +351,20 @@ static void fill_parts(struct part_table *parts, const struct erg_rows *rows, si
     }
     if (isfinite(rest_ms))
         put_part(parts, "unattributed", rest_mj, rest_ms);
+    parts->mark = "";
     put_part(parts, "between passes", erg_json_number(phase, "unattributed_energy_mj"),
              erg_json_number(phase, "unattributed_ms"));
     put_phase_total(parts, phase);
+}
+
+static double largest_of(const struct erg_rows *rows, enum erg_metric metric)
+{
+    double largest = NAN;
+    for (size_t i = 0; i < rows->count; i++) {
+        if (!rows->items[i].replaced)
+            largest = fmax(largest, erg_row_value(&rows->items[i], metric));
+    }
+    return largest;
 }
 
 static int write_parts(const struct erg_report *report, const json_t *phase,
@@ -354,9 +376,10 @@ static int write_parts(const struct erg_report *report, const json_t *phase,
     char title[128], a[ERG_UNIT_BYTES], b[ERG_UNIT_BYTES];
     double mj = erg_json_number(phase, "energy_mj"), ms = erg_json_number(phase, "duration_ms");
     struct part_table parts = {
+        .mark = "",
         .metric = metric,
         .whole = known ? mj : ms,
-        .largest = erg_row_value(&rows->items[0], metric),
+        .largest = largest_of(rows, metric),
         .run = erg_json_number(report->summary, known ? "total_energy_mj" : "total_duration_ms"),
     };
     for (size_t c = 0; c < sizeof headings / sizeof headings[0]; c++)
@@ -370,6 +393,13 @@ static int write_parts(const struct erg_report *report, const json_t *phase,
                  erg_show_time(ms, b));
     heading(report, out, title);
     int rc = erg_listing_write(&parts.table, 2, out);
+    struct erg_buf footnote = {0};
+    erg_rows_footnote(rows, &footnote);
+    if (footnote.len)
+        erg_buf_printf(out, "  %s%s%s", erg_term_dim(report->term), erg_buf_view(&footnote),
+                       erg_term_reset(report->term));
+    rc = rc ? rc : erg_buf_status(&footnote);
+    erg_buf_deinit(&footnote);
     erg_listing_deinit(&parts.table);
     return rc;
 }
@@ -414,9 +444,11 @@ static int put_components(const struct erg_report *report, uint32_t phase, const
     int rc = erg_rows_from_rollup(&rows, report->rollup, ERG_BY_COMPONENT, phase, report->names,
                                   report->names_user);
     enum erg_metric metric = erg_rows_have_energy(&rows) ? ERG_METRIC_ENERGY : ERG_METRIC_TIME;
+    erg_rows_extrapolate(&rows);
     /* Without any span there is nothing to list but the phase itself. */
-    bool bare =
-        rows.count == 0 || (rows.count == 1 && strcmp(rows.items[0].name, "unattributed") == 0);
+    bool bare = rows.count == 0 ||
+                (rows.count == 1 &&
+                 (rows.items[0].unprofiled || strcmp(rows.items[0].name, "unattributed") == 0));
     if (!rc && !bare) {
         erg_rows_sort(&rows, metric);
         rc = write_parts(report, json, &rows, metric, out);
@@ -487,20 +519,69 @@ static void put_cost(const struct erg_report *report, struct erg_buf *out)
     flush_line(report, out, "cost", &line);
 }
 
+static void put_percent(struct erg_buf *line, const char *sign, double value)
+{
+    int digits = fabs(value) < 10 ? 2 : fabs(value) < 100 ? 1 : 0;
+    erg_buf_printf(line, "%s%.*f %%", sign, digits, fabs(value));
+}
+
+/* "+0.90 % ± 0.20 % slower (12 of 190 tokens ran bare)", or why that is not known. */
+static void put_overhead(const struct erg_report *report, const json_t *profiler,
+                         struct erg_buf *line)
+{
+    const json_t *interval = json_object_get(profiler, "overhead_ci_pct");
+    double pct = erg_json_number(profiler, "overhead_pct");
+    double bare = erg_json_number(profiler, "bare_tokens");
+    double made = erg_json_number(report->summary, "output_tokens");
+    const char *method = erg_json_text(profiler, "method");
+    if (!isfinite(pct) || json_array_size(interval) != 2) {
+        erg_buf_puts(line, "slowdown not measured");
+        if (strchr(method, ' '))
+            erg_buf_printf(line, " (%s)", method);
+        return;
+    }
+    put_percent(line, pct < 0 ? "-" : "+", pct);
+    erg_buf_puts(line, " ± ");
+    put_percent(line, "",
+                (json_number_value(json_array_get(interval, 1)) -
+                 json_number_value(json_array_get(interval, 0))) /
+                    2);
+    erg_buf_printf(line, " slower (%.0f of %.0f tokens ran bare)", bare, made);
+}
+
+/* What a budget has made of the run. */
+static void put_budget(const struct erg_report *report, const json_t *profiler, struct erg_buf *out)
+{
+    static const char *const names[] = {"bare", "traced", "standard", "deep"};
+    static const char *const shown[] = {"ran bare", "traced", "with statistics", "in depth"};
+    const json_t *tokens = json_object_get(profiler, "tokens_by_depth");
+    double budget = erg_json_number(profiler, "budget_pct"), all = 0;
+    char a[ERG_UNIT_BYTES];
+    struct erg_buf line = {0};
+    for (size_t i = 0; i < 4; i++) {
+        double count = erg_json_number(tokens, names[i]);
+        all += isfinite(count) ? count : 0;
+    }
+    for (size_t i = 4; i > 0 && isfinite(budget) && all > 0; i--) {
+        double count = erg_json_number(tokens, names[i - 1]);
+        if (count > 0)
+            erg_buf_printf(&line, "%s%.0f %s (%s)", line.len ? ", " : "", count, shown[i - 1],
+                           erg_show_ratio(count / all, a));
+    }
+    if (line.len)
+        erg_buf_printf(&line, ": what fits %g %%", budget);
+    flush_line(report, out, "budget", &line);
+}
+
 static void put_profiler(const struct erg_report *report, struct erg_buf *out)
 {
     const json_t *profiler = json_object_get(report->summary, "profiler");
-    double overhead = erg_json_number(profiler, "overhead_pct");
     double dropped = erg_json_number(profiler, "dropped_events");
     double others =
         erg_json_number(json_object_get(report->summary, "conditions"), "other_load_ratio");
     struct erg_buf line = {0};
     char a[ERG_UNIT_BYTES], text[128];
-    if (isfinite(overhead))
-        snprintf(text, sizeof text, "slowdown %.2f %%", overhead);
-    else
-        snprintf(text, sizeof text, "slowdown not measured");
-    join(&line, text);
+    put_overhead(report, profiler, &line);
     if (dropped > 0) {
         snprintf(text, sizeof text, "%.0f events lost", dropped);
         join(&line, text);
@@ -511,6 +592,7 @@ static void put_profiler(const struct erg_report *report, struct erg_buf *out)
         join(&line, text);
     }
     flush_line(report, out, "profiler", &line);
+    put_budget(report, profiler, out);
 }
 
 static void put_warnings(const struct erg_report *report, struct erg_buf *out)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "stream/taxonomy.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ void erg_row_init(struct erg_row *row)
         .std = NAN,
         .max = NAN,
         .sparsity = NAN,
+        .energy_scale = 1,
+        .time_scale = 1,
     };
 }
 
@@ -64,8 +67,9 @@ static struct erg_row *find_row(struct erg_rows *rows, const struct erg_row *key
 {
     for (size_t i = rows->count; i > 0; i--) {
         struct erg_row *row = &rows->items[i - 1];
-        if (row->layer == key->layer && same_text(row->phase, key->phase) &&
-            same_text(row->name, key->name) && same_text(row->operation, key->operation))
+        if (row->layer == key->layer && row->unprofiled == key->unprofiled &&
+            same_text(row->phase, key->phase) && same_text(row->name, key->name) &&
+            same_text(row->operation, key->operation))
             return row;
     }
     return NULL;
@@ -94,6 +98,8 @@ static void merge(struct erg_row *sum, const struct erg_rollup_row *part)
 
 static const char *name_of(erg_names names, void *user, uint16_t id)
 {
+    if (id == ERG_ROLLUP_UNPROFILED)
+        return ERG_NOT_PROFILED;
     const char *name = id ? names(user, id) : "unattributed";
     return name ? name : "?";
 }
@@ -105,6 +111,7 @@ static int add_part(struct erg_rows *rows, const struct erg_rollup_row *part, un
     erg_row_init(&row);
     row.duration_ns = 0;
     row.count = 0;
+    row.unprofiled = part->component == ERG_ROLLUP_UNPROFILED;
     if (keys & ERG_BY_PHASE)
         row.phase = erg_phase_name(part->phase);
     if (keys & ERG_BY_LAYER)
@@ -146,17 +153,17 @@ double erg_row_value(const struct erg_row *row, enum erg_metric metric)
     double nj = (double)erg_energy_total_nj(&row->energy);
     switch (metric) {
     case ERG_METRIC_ENERGY:
-        return known ? nj / 1e6 : NAN;
+        return known ? nj * row->energy_scale / 1e6 : NAN;
     case ERG_METRIC_TIME:
-        return timed ? (double)row->duration_ns / 1e6 : NAN;
+        return timed ? (double)row->duration_ns * row->time_scale / 1e6 : NAN;
     case ERG_METRIC_POWER:
         return known && timed && row->duration_ns ? nj / (double)row->duration_ns * 1e3 : NAN;
     case ERG_METRIC_COUNT:
         return row->count == ERG_NO_NUMBER ? NAN : (double)row->count;
     case ERG_METRIC_FLOPS:
-        return row->flops > 0 ? row->flops : NAN;
+        return row->flops > 0 ? row->flops * row->time_scale : NAN;
     case ERG_METRIC_BYTES:
-        return row->bytes > 0 ? row->bytes : NAN;
+        return row->bytes > 0 ? row->bytes * row->time_scale : NAN;
     case ERG_METRIC_MEAN:
         return row->mean;
     case ERG_METRIC_STD:
@@ -167,6 +174,66 @@ double erg_row_value(const struct erg_row *row, enum erg_metric metric)
         return row->sparsity;
     }
     return NAN;
+}
+
+/* Sums over the other rows of the phase of an unprofiled one. */
+static void sum_profiled(const struct erg_rows *rows, const struct erg_row *unprofiled,
+                         double *out_nj, double *out_ns)
+{
+    *out_nj = *out_ns = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct erg_row *row = &rows->items[i];
+        if (row->unprofiled || !same_text(row->phase, unprofiled->phase))
+            continue;
+        *out_nj += (double)erg_energy_total_nj(&row->energy);
+        *out_ns += (double)row->duration_ns;
+    }
+}
+
+void erg_rows_extrapolate(struct erg_rows *rows)
+{
+    for (size_t u = 0; u < rows->count; u++) {
+        struct erg_row *unprofiled = &rows->items[u];
+        double nj, ns;
+        if (!unprofiled->unprofiled)
+            continue;
+        sum_profiled(rows, unprofiled, &nj, &ns);
+        if (!(ns > 0))
+            continue;
+        unprofiled->replaced = true;
+        for (size_t i = 0; i < rows->count; i++) {
+            struct erg_row *row = &rows->items[i];
+            if (row->unprofiled || !same_text(row->phase, unprofiled->phase))
+                continue;
+            double rest_nj = (double)erg_energy_total_nj(&unprofiled->energy);
+            row->extrapolated = true;
+            row->energy_scale = nj > 0 ? (nj + rest_nj) / nj : 1;
+            row->time_scale = (ns + (double)unprofiled->duration_ns) / ns;
+        }
+    }
+}
+
+void erg_rows_footnote(const struct erg_rows *rows, struct erg_buf *out)
+{
+    int64_t passes = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        passes += rows->items[i].replaced ? rows->items[i].count : 0;
+    if (passes)
+        erg_buf_printf(out,
+                       "~ extrapolated from the passes that were profiled: %" PRId64 " %s not\n",
+                       passes, passes == 1 ? "was" : "were");
+}
+
+void erg_rows_keep_top(struct erg_rows *rows, size_t top)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct erg_row *row = &rows->items[i];
+        if (row->replaced || top > 0)
+            rows->items[kept++] = *row;
+        top -= !row->replaced && top > 0;
+    }
+    rows->count = kept;
 }
 
 bool erg_rows_have_energy(const struct erg_rows *rows)
@@ -225,8 +292,12 @@ static void put_keys(const struct erg_row *row, const char *name_key, struct erg
         erg_jsonw_kint(w, "position", row->position);
     if (row->phase)
         erg_jsonw_kstr(w, "phase", row->phase);
-    if (row->layer != ERG_NO_NUMBER)
+    if (row->layer != ERG_NO_NUMBER && row->unprofiled)
+        erg_jsonw_knull(w, "layer");
+    else if (row->layer != ERG_NO_NUMBER)
         erg_jsonw_kint(w, "layer", row->layer);
+    if (row->unprofiled)
+        erg_jsonw_kbool(w, "profiled", false);
     if (row->name) {
         erg_jsonw_key(w, name_key);
         erg_jsonw_strn(w, row->name, row->name_len);
@@ -251,6 +322,15 @@ static void put_energy(const struct erg_row *row, struct erg_jsonw *w)
     erg_jsonw_obj_end(w);
 }
 
+static void put_extrapolated(const struct erg_row *row, struct erg_jsonw *w)
+{
+    if (!row->extrapolated)
+        return;
+    erg_jsonw_kbool(w, "extrapolated", true);
+    erg_jsonw_kreal(w, "extrapolated_energy_mj", erg_row_value(row, ERG_METRIC_ENERGY));
+    erg_jsonw_kreal(w, "extrapolated_duration_ms", erg_row_value(row, ERG_METRIC_TIME));
+}
+
 void erg_rows_write_json(const struct erg_rows *rows, const char *name_key, struct erg_jsonw *w)
 {
     erg_jsonw_arr_begin(w);
@@ -261,13 +341,14 @@ void erg_rows_write_json(const struct erg_rows *rows, const char *name_key, stru
         if (row->duration_ns != ERG_NO_NUMBER)
             erg_jsonw_kmicro(w, "duration_ms", row->duration_ns);
         put_energy(row, w);
+        put_extrapolated(row, w);
         put_known(w, "average_power_mw", erg_row_value(row, ERG_METRIC_POWER));
         if (row->grade)
             erg_jsonw_kstr(w, "grade", row->grade);
         if (row->count != ERG_NO_NUMBER)
             erg_jsonw_kint(w, "count", row->count);
-        put_known(w, "flops", erg_row_value(row, ERG_METRIC_FLOPS));
-        put_known(w, "bytes", erg_row_value(row, ERG_METRIC_BYTES));
+        put_known(w, "flops", row->flops > 0 ? row->flops : NAN);
+        put_known(w, "bytes", row->bytes > 0 ? row->bytes : NAN);
         put_known(w, "activation_mean", row->mean);
         put_known(w, "activation_std", row->std);
         put_known(w, "activation_max", row->max);

@@ -22,7 +22,11 @@ struct erg_row {
     int64_t duration_ns; /* ERG_NO_NUMBER: domains have none of their own */
     struct erg_energy energy;
     const char *grade;
-    int64_t count; /* spans or tokens */
+    int64_t count;     /* spans or tokens */
+    bool unprofiled;   /* passes of which only the duration is known; `count` of them */
+    bool replaced;     /* these, where the others of their phase stand for them … */
+    bool extrapolated; /* … with these many times what was measured: */
+    double energy_scale, time_scale;
     double flops, bytes, mean, std, max, sparsity;
 };
 
@@ -51,6 +55,20 @@ typedef const char *(*erg_names)(void *user, uint16_t id);
 int erg_rows_from_rollup(struct erg_rows *rows, struct erg_rollup *rollup, unsigned keys,
                          uint32_t phase, erg_names names, void *user);
 
+#define ERG_NOT_PROFILED "not profiled"
+
+/*
+ * Let the profiled passes of each phase stand for those that were not: their rows are scaled so
+ * that they add up to what the phase took, which is exact, while theirs were measured only in part.
+ */
+void erg_rows_extrapolate(struct erg_rows *rows);
+
+/* Say what "~" means, when some row is extrapolated. */
+void erg_rows_footnote(const struct erg_rows *rows, struct erg_buf *out);
+
+/* Only the first `top` of them, rows that were replaced not counted. */
+void erg_rows_keep_top(struct erg_rows *rows, size_t top);
+
 /* What rows are sorted by and shares are taken of. */
 enum erg_metric {
     ERG_METRIC_ENERGY,
@@ -65,7 +83,7 @@ enum erg_metric {
     ERG_METRIC_SPARSITY,
 };
 
-/* Value in mJ, ms, mW or as it is; NaN when not known. */
+/* Value in mJ, ms, mW or as it is, extrapolated where the row is; NaN when not known. */
 double erg_row_value(const struct erg_row *row, enum erg_metric metric);
 
 /* True when at least one row's energy is known. */

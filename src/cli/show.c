@@ -196,7 +196,7 @@ static int load_rollup(struct erg_rows *rows, struct erg_store *store, const cha
                        const struct erg_show_options *o, unsigned keys, struct erg_err *err)
 {
     struct wanted wanted = {.token = o->token};
-    int rc = erg_rollup_new(&wanted.rollup, keys, err);
+    int rc = erg_rollup_new(&wanted.rollup, keys | ERG_UNPROFILED_APART, err);
     if (!rc && o->token >= 0)
         rc = erg_store_tokens(store, id, find_pass, &wanted, err);
     if (!rc && o->token >= 0 && !wanted.token_seen)
@@ -208,6 +208,7 @@ static int load_rollup(struct erg_rows *rows, struct erg_store *store, const cha
         rc = erg_rows_from_rollup(rows, wanted.rollup, keys, ERG_PHASES, name_of, store);
         if (rc)
             erg_fail(err, rc, "cannot sum up the passes: %s", erg_code_text(rc));
+        erg_rows_extrapolate(rows);
     }
     erg_rollup_free(wanted.rollup);
     return rc;
@@ -283,7 +284,9 @@ static void put_keys(struct erg_listing *table, const struct erg_row *row)
     if (row->phase)
         erg_listing_cell(table, row->phase);
     if (row->layer != ERG_NO_NUMBER) {
-        if (row->layer < 0)
+        if (row->unprofiled)
+            erg_listing_cell(table, row->name ? "" : ERG_NOT_PROFILED);
+        else if (row->layer < 0)
             erg_listing_cell(table, "outside");
         else
             erg_listing_cellf(table, "%" PRId64, row->layer);
@@ -307,8 +310,10 @@ static void put_row(struct erg_listing *table, const struct erg_row *row, bool c
     char a[ERG_UNIT_BYTES];
     put_keys(table, row);
     erg_listing_cell(table, erg_show_ratio(share_of(row, metric, whole), a));
-    erg_listing_cell(table, erg_show_energy(erg_row_value(row, ERG_METRIC_ENERGY), a));
-    erg_listing_cell(table, erg_show_time(erg_row_value(row, ERG_METRIC_TIME), a));
+    const char *mark = row->extrapolated ? "~" : "";
+    erg_listing_cellf(table, "%s%s", mark,
+                      erg_show_energy(erg_row_value(row, ERG_METRIC_ENERGY), a));
+    erg_listing_cellf(table, "%s%s", mark, erg_show_time(erg_row_value(row, ERG_METRIC_TIME), a));
     erg_listing_cell(table, erg_show_power(erg_row_value(row, ERG_METRIC_POWER), a));
     if (counted)
         erg_listing_cell(table, erg_show_count(erg_row_value(row, ERG_METRIC_COUNT), a));
@@ -329,9 +334,12 @@ static int print_text(struct erg_cli *cli, const struct erg_rows *rows, const st
     }
     bool counted = view->keys || strcmp(view->by, "phase") == 0;
     add_columns(&table, rows, view, counted, metric);
-    for (size_t i = 0; i < rows->count; i++)
-        put_row(&table, &rows->items[i], counted, metric, whole);
+    for (size_t i = 0; i < rows->count; i++) {
+        if (!rows->items[i].replaced)
+            put_row(&table, &rows->items[i], counted, metric, whole);
+    }
     int rc = erg_listing_write(&table, 0, &text);
+    erg_rows_footnote(rows, &text);
     struct erg_err err = {0};
     int status = ERG_EXIT_OK;
     if (rc) {
@@ -367,7 +375,7 @@ static double whole_of(const struct erg_rows *rows, enum erg_metric metric,
         return erg_json_number(summary, "total_duration_ms");
     for (size_t i = 0; i < rows->count; i++) {
         double value = erg_row_value(&rows->items[i], metric);
-        sum += isfinite(value) ? value : 0;
+        sum += isfinite(value) && !rows->items[i].replaced ? value : 0;
     }
     return sum;
 }
@@ -393,8 +401,8 @@ int erg_show_table(struct erg_cli *cli, struct erg_store *store, const char *id,
         bool ranked = strcmp(view->by, "component") == 0 || strcmp(view->by, "operation") == 0;
         if (o->metric || o->top || ranked)
             erg_rows_sort(&rows, metric);
-        if (o->top && rows.count > (size_t)o->top)
-            rows.count = (size_t)o->top;
+        if (o->top)
+            erg_rows_keep_top(&rows, (size_t)o->top);
         status = cli->globals.json ? print_json(cli, &rows, view)
                                    : print_text(cli, &rows, view, metric, whole);
     }

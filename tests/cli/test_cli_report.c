@@ -5,6 +5,7 @@
 
 #include "cli/listing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A report must be written of whatever a summary lacks, and never wider than the page. */
@@ -121,6 +122,36 @@ static void test_anything_may_be_missing(void **state)
     }
 }
 
+/* The slowdown with its interval, why there is none, and what a budget has chosen. */
+static void test_the_profilers_line(void **state)
+{
+    static const struct {
+        const char *profiler, *line;
+    } rows[] = {
+        {"{\"overhead_pct\":0.91,\"overhead_ci_pct\":[0.7,1.1],\"bare_tokens\":12}",
+         "profiler  +0.91 % ± 0.20 % slower (12 of 190 tokens ran bare)\n"},
+        {"{\"overhead_pct\":-12.25,\"overhead_ci_pct\":[-20,-4.5],\"bare_tokens\":6}",
+         "profiler  -12.2 % ± 7.75 % slower (6 of 190 tokens ran bare)\n"},
+        {"{\"overhead_pct\":null,\"overhead_ci_pct\":null,\"method\":\"no token ran bare\"}",
+         "profiler  slowdown not measured (no token ran bare)\n"},
+        {"{\"overhead_pct\":1}", "profiler  slowdown not measured\n"},
+        {"{\"method\":\"trace\",\"overhead_ci_pct\":[1]}", "profiler  slowdown not measured\n"},
+        {"{\"budget_pct\":1,\"tokens_by_depth\":{\"bare\":180,\"traced\":0,\"standard\":0,"
+         "\"deep\":10}}",
+         "budget    10 in depth (5.3 %), 180 ran bare (94.7 %): what fits 1 %\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ERG_COUNT(rows); i++) {
+        char json[400];
+        struct erg_buf text = {0};
+        snprintf(json, sizeof json, "{\"output_tokens\":190,\"profiler\":%s}", rows[i].profiler);
+        write_report(json, NULL, &text);
+        if (!strstr(erg_buf_view(&text), rows[i].line))
+            fail_msg("no line '%s' in\n%s", rows[i].line, erg_buf_view(&text));
+        erg_buf_deinit(&text);
+    }
+}
+
 static void test_an_empty_summary(void **state)
 {
     struct erg_buf text = {0};
@@ -136,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_report),
         cmocka_unit_test(test_anything_may_be_missing),
+        cmocka_unit_test(test_the_profilers_line),
         cmocka_unit_test(test_an_empty_summary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
