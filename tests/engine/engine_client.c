@@ -20,6 +20,11 @@ enum { PATIENCE_MS = 120 * 1000 };
 
 void engine_start(struct engine *engine)
 {
+    engine_start_as(engine, ERGON_ENGINE_PATH);
+}
+
+void engine_start_as(struct engine *engine, const char *program)
+{
     int pair[2];
     struct erg_err err;
     memset(engine, 0, sizeof(*engine));
@@ -31,7 +36,7 @@ void engine_start(struct engine *engine)
         int fd = dup(pair[1]); /* without close-on-exec */
         snprintf(text, sizeof(text), "%d", fd);
         setenv("ERGON_PROBE_FD", text, 1);
-        execl(ERGON_ENGINE_PATH, ERGON_ENGINE_PATH, (char *)NULL);
+        execl(program, program, (char *)NULL);
         _exit(127);
     }
     close(pair[1]);
@@ -71,7 +76,7 @@ static void see_pass(const struct engine *engine, const struct erg_pass_view *vi
     seen->passes = erg_realloc(seen->passes, (seen->pass_count + 1) * sizeof(*seen->passes));
     assert_non_null(seen->passes);
     struct seen_pass *pass = &seen->passes[seen->pass_count++];
-    pass->head = view->head;
+    *pass = (struct seen_pass){.head = view->head};
     pass->spans = erg_calloc(view->head.n_spans, sizeof(*pass->spans));
     assert_non_null(pass->spans);
     for (uint32_t i = 0; i < view->head.n_spans; i++) {
@@ -85,11 +90,46 @@ static void see_pass(const struct engine *engine, const struct erg_pass_view *vi
         span->std = view->std ? view->std[i] : NAN;
         span->max = view->max ? view->max[i] : NAN;
         span->sparsity = view->sparsity ? view->sparsity[i] : NAN;
+        span->extra = view->extra ? view->extra[i] : NAN;
         snprintf(span->component, sizeof(span->component), "%s",
                  erg_reader_name(engine->reader, view->component[i]));
         snprintf(span->operation, sizeof(span->operation), "%s",
                  erg_reader_name(engine->reader, operation));
     }
+}
+
+static void *copy_of(const void *from, size_t bytes)
+{
+    void *to = erg_calloc(1, bytes);
+    assert_non_null(to);
+    memcpy(to, from, bytes);
+    return to;
+}
+
+static void see_attention(const struct erg_attention_view *view, struct seen *seen)
+{
+    assert_true(seen->pass_count > 0);
+    struct seen_pass *pass = &seen->passes[seen->pass_count - 1];
+    size_t count = pass->attention_count++, bytes = view->head.heads * sizeof(*view->entropy);
+    pass->attention = erg_realloc(pass->attention, (count + 1) * sizeof(*pass->attention));
+    assert_non_null(pass->attention);
+    assert_true(view->head.span < pass->head.n_spans);
+    pass->attention[count] =
+        (struct seen_attention){view->head.span, view->head.heads, copy_of(view->entropy, bytes),
+                                copy_of(view->max_weight, bytes), copy_of(view->sparsity, bytes)};
+}
+
+static void see_routing(const struct erg_routing_view *view, struct seen *seen)
+{
+    assert_true(seen->pass_count > 0);
+    struct seen_pass *pass = &seen->passes[seen->pass_count - 1];
+    size_t count = pass->routing_count++, choices = (size_t)view->head.tokens * view->head.used;
+    pass->routing = erg_realloc(pass->routing, (count + 1) * sizeof(*pass->routing));
+    assert_non_null(pass->routing);
+    assert_true(view->head.span < pass->head.n_spans);
+    pass->routing[count] =
+        (struct seen_routing){view->head, copy_of(view->expert, choices * sizeof(*view->expert)),
+                              copy_of(view->weight, choices * sizeof(*view->weight))};
 }
 
 static void see_token(const struct erg_event *event, struct seen *seen)
@@ -141,6 +181,12 @@ static void see(const struct engine *engine, const struct erg_event *event, stru
         break;
     case ERG_REC_PASS:
         see_pass(engine, &event->pass, seen);
+        break;
+    case ERG_REC_ATTENTION:
+        see_attention(&event->attention, seen);
+        break;
+    case ERG_REC_ROUTING:
+        see_routing(&event->routing, seen);
         break;
     case ERG_REC_TOKEN:
         see_token(event, seen);
@@ -233,10 +279,26 @@ int engine_stop(struct engine *engine)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static void free_pass(struct seen_pass *pass)
+{
+    for (size_t i = 0; i < pass->attention_count; i++) {
+        free(pass->attention[i].entropy);
+        free(pass->attention[i].max_weight);
+        free(pass->attention[i].sparsity);
+    }
+    for (size_t i = 0; i < pass->routing_count; i++) {
+        free(pass->routing[i].expert);
+        free(pass->routing[i].weight);
+    }
+    free(pass->attention);
+    free(pass->routing);
+    free(pass->spans);
+}
+
 void seen_deinit(struct seen *seen)
 {
     for (size_t i = 0; i < seen->pass_count; i++) {
-        free(seen->passes[i].spans);
+        free_pass(&seen->passes[i]);
     }
     free(seen->passes);
     free(seen->tokens);
@@ -258,7 +320,8 @@ void engine_load(struct engine *engine, const char *model)
 void engine_run(struct engine *engine, const char *members, struct seen *out)
 {
     const char *threads = strstr(members, "\"threads\"") ? "" : ",\"threads\":1";
-    engine_send(engine, "{\"cmd\":\"run\"%s%s}", threads, members);
+    const char *bare = strstr(members, "\"bare_every\"") ? "" : ",\"bare_every\":0";
+    engine_send(engine, "{\"cmd\":\"run\"%s%s%s}", threads, bare, members);
     engine_collect(engine, out);
     assert_true(out->ended);
 }

@@ -16,11 +16,27 @@ struct seen_span {
     uint64_t duration_ns;
     float flops, bytes;
     float mean, std, max, sparsity; /* NaN or 0 where there are none */
+    float extra;                    /* likewise */
+};
+
+struct seen_attention {
+    uint32_t span, heads;
+    float *entropy, *max_weight, *sparsity; /* [heads] */
+};
+
+struct seen_routing {
+    struct erg_routing_head head;
+    uint16_t *expert; /* [tokens][used] */
+    float *weight;    /* likewise */
 };
 
 struct seen_pass {
     struct erg_pass_head head;
     struct seen_span *spans;
+    struct seen_attention *attention;
+    size_t attention_count;
+    struct seen_routing *routing;
+    size_t routing_count;
 };
 
 struct seen_token {
@@ -62,6 +78,8 @@ struct engine {
 };
 
 void engine_start(struct engine *engine);
+/* The same for another program. */
+void engine_start_as(struct engine *engine, const char *program);
 /* Send one JSON command, printf-like. */
 void engine_send(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Collect until RUN_END, "loaded" or "synthesised"; free with seen_deinit(). */
@@ -74,9 +92,11 @@ void engine_collect_progress(struct engine *engine, struct seen *seen);
 int engine_stop(struct engine *engine);
 void seen_deinit(struct seen *seen);
 
-/* Send "load" of a model and "run" with these further members (", \"tokens\":5"), collect the run.
- */
 void engine_load(struct engine *engine, const char *model);
+/*
+ * Send "run" with these further members (", \"tokens\":5"), collect the run. On one thread and with
+ * no token for comparison unless they say otherwise.
+ */
 void engine_run(struct engine *engine, const char *members, struct seen *out);
 
 /* Sum of the spans of a pass. */
