@@ -275,9 +275,9 @@ static void put_fit(const struct erg_calibrate_result *r, struct erg_buf *text)
 static void put_ratio(struct erg_buf *text, const char *name, double ratio)
 {
     if (isfinite(ratio))
-        erg_buf_printf(text, " %s %+.1f %%", name, ratio * 100);
+        erg_buf_printf(text, "%s %+.1f %%, ", name, ratio * 100);
     else
-        erg_buf_printf(text, " %s –", name);
+        erg_buf_printf(text, "%s –, ", name);
 }
 
 /* What may have been wrong with it: heat and caches. */
@@ -289,11 +289,11 @@ static void put_bias(const struct erg_calibrate_result *r, struct erg_buf *text)
         warm += r->operations[i].blocks && r->operations[i].warm;
         cold += r->operations[i].blocks && !r->operations[i].warm;
     }
-    erg_buf_puts(text, "Drift   ");
+    erg_buf_puts(text, "Drift    ");
     put_ratio(text, "power", r->power_drift_ratio);
-    put_ratio(text, ", time", r->time_drift_ratio);
-    put_ratio(text, ", idle", r->idle_drift_ratio);
-    erg_buf_puts(text, " from the first to the last third of the blocks\n");
+    put_ratio(text, "time", r->time_drift_ratio);
+    put_ratio(text, "idle", r->idle_drift_ratio);
+    erg_buf_puts(text, "from the first to the last third of the blocks\n");
     erg_format_bytes((uint64_t)r->llc_bytes, size, sizeof size);
     if (!r->llc_bytes)
         erg_buf_puts(text, "Cache    its size is not known: small operations may be too fast\n");

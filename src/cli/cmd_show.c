@@ -41,6 +41,12 @@ static const struct erg_option options[] = {
      .choices = metric_choices,
      .help = "what to sort by: energy, time, power, count, flops, bytes or activation_…",
      FIELD(metric)},
+    {.kind = ERG_OPT_CHOICE,
+     .name = "attribution",
+     .value = "MODEL",
+     .choices = "time|activity|both",
+     .help = "split energies by time, by activity (FLOPs, bytes, time), or compare both",
+     FIELD(attribution)},
     {.kind = ERG_OPT_INT,
      .name = "top",
      .value = "N",
@@ -64,14 +70,19 @@ static int add_pass(void *user, const struct erg_pass_row *row)
 }
 
 static int write_report(struct erg_cli *cli, struct erg_store *store, const char *id,
-                        const json_t *summary, struct erg_err *err, struct erg_buf *out)
+                        const json_t *summary, const struct erg_split *split, struct erg_err *err,
+                        struct erg_buf *out)
 {
     const struct erg_show_options *o = cli->options;
     struct erg_rollup *rollup = NULL;
     int rc = erg_rollup_new(
         &rollup, ERG_BY_PHASE | ERG_BY_LAYER | ERG_BY_COMPONENT | ERG_UNPROFILED_APART, err);
-    if (!rc)
+    if (!rc) {
+        erg_rollup_attribute(rollup, erg_split_model(split));
         rc = erg_store_passes(store, id, true, add_pass, rollup, err);
+    }
+    if (!rc)
+        erg_split_tell_fallbacks(cli, erg_rollup_fallbacks(rollup));
     struct erg_report report = {
         .summary = summary,
         .rollup = rollup,
@@ -87,7 +98,8 @@ static int write_report(struct erg_cli *cli, struct erg_store *store, const char
 }
 
 static int print_whole(struct erg_cli *cli, struct erg_store *store, const char *id,
-                       const char *summary_json, const json_t *summary)
+                       const char *summary_json, const json_t *summary,
+                       const struct erg_split *split)
 {
     struct erg_err err = {0};
     struct erg_buf text = {0};
@@ -96,11 +108,16 @@ static int print_whole(struct erg_cli *cli, struct erg_store *store, const char 
         erg_buf_puts(&text, summary_json);
         erg_buf_putc(&text, '\n');
     } else {
-        rc = write_report(cli, store, id, summary, &err, &text);
+        rc = write_report(cli, store, id, summary, split, &err, &text);
     }
     int status = rc ? erg_cli_fail(cli, &err) : erg_cli_put(cli, &text);
     erg_buf_deinit(&text);
     return status;
+}
+
+static bool is_whole(const struct erg_show_options *o)
+{
+    return !o->by && o->token < 0 && !o->phase && !o->metric;
 }
 
 static int show_run(struct erg_cli *cli, struct erg_store *store)
@@ -115,11 +132,14 @@ static int show_run(struct erg_cli *cli, struct erg_store *store)
         rc = erg_store_summary(store, id, &summary_json, &err);
     if (!rc)
         rc = erg_json_load(summary_json, "the summary", &summary, &err);
+    bool whole = is_whole(o);
+    struct erg_split split = {0};
+    if (!rc && (whole ? !cli->globals.json : erg_show_is_split(o)))
+        rc = erg_split_choose(cli, store, summary_json, o->attribution, &split, &err);
     if (rc)
         return erg_cli_fail(cli, &err);
-    bool whole = !o->by && o->token < 0 && !o->phase && !o->metric;
-    return whole ? print_whole(cli, store, id, summary_json, summary)
-                 : erg_show_table(cli, store, id, summary);
+    return whole ? print_whole(cli, store, id, summary_json, summary, &split)
+                 : erg_show_table(cli, store, id, summary, &split);
 }
 
 static int check_options(struct erg_cli *cli, const struct erg_show_options *o)
@@ -130,6 +150,11 @@ static int check_options(struct erg_cli *cli, const struct erg_show_options *o)
         return erg_cli_usage(cli, "--token goes with --by layer, component or operation");
     if (o->token >= 0 && o->phase)
         return erg_cli_usage(cli, "only one of --token and --phase can be given");
+    bool both = o->attribution && strcmp(o->attribution, "both") == 0;
+    bool report = is_whole(o) && !cli->globals.json && !both;
+    if (o->attribution && !report && (is_whole(o) || !erg_show_is_split(o)))
+        return erg_cli_usage(cli, "--attribution%s goes with --by layer, component or operation",
+                             both ? " both" : "");
     if (o->phase && o->by && strcmp(o->by, "domain") == 0)
         return erg_cli_usage(cli, "--phase does not go with --by domain");
     return ERG_EXIT_OK;
@@ -158,7 +183,8 @@ const struct erg_command erg_cmd_show = {
         "one, or 'last'.\n\n"
         "  ergon show last\n"
         "  ergon show last --by layer --phase decode\n"
-        "  ergon show last --token 12 --by operation --top 10",
+        "  ergon show last --token 12 --by operation --top 10\n"
+        "  ergon show last --by operation --attribution both",
     .options = options,
     .options_bytes = sizeof(struct erg_show_options),
     .defaults = &defaults,

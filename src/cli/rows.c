@@ -2,6 +2,7 @@
 #include "cli/rows.h"
 
 #include "base/mem.h"
+#include "store/deep.h"
 #include "stream/taxonomy.h"
 
 #include <inttypes.h>
@@ -18,11 +19,18 @@ void erg_row_init(struct erg_row *row)
         .index = ERG_NO_NUMBER,
         .position = ERG_NO_NUMBER,
         .duration_ns = ERG_NO_NUMBER,
+        .by_time_nj = ERG_NO_NUMBER,
+        .by_activity_nj = ERG_NO_NUMBER,
         .count = ERG_NO_NUMBER,
         .mean = NAN,
         .std = NAN,
         .max = NAN,
         .sparsity = NAN,
+        .kill_ratio = {NAN, 0},
+        .variance_ratio = {NAN, 0},
+        .attention_entropy = {NAN, 0},
+        .max_attention_weight = {NAN, 0},
+        .attention_sparsity = {NAN, 0},
         .energy_scale = 1,
         .time_scale = 1,
     };
@@ -83,6 +91,18 @@ static double merge_mean(double x, int64_t a, double y, int64_t b)
     return isnan(y) ? x : (x * (double)a + y * (double)b) / (double)(a + b);
 }
 
+static void merge_deep(struct erg_row *sum, const struct erg_rollup_row *part,
+                       enum erg_extra_kind kind)
+{
+    if (kind == ERG_EXTRA_KILL_RATIO)
+        erg_average_merge(&sum->kill_ratio, &part->extra);
+    if (kind == ERG_EXTRA_VARIANCE_RATIO)
+        erg_average_merge(&sum->variance_ratio, &part->extra);
+    erg_average_merge(&sum->attention_entropy, &part->attention_entropy);
+    erg_average_merge(&sum->max_attention_weight, &part->max_attention_weight);
+    erg_average_merge(&sum->attention_sparsity, &part->attention_sparsity);
+}
+
 static void merge(struct erg_row *sum, const struct erg_rollup_row *part)
 {
     sum->mean = merge_mean(sum->mean, sum->count, part->mean, part->count);
@@ -102,6 +122,12 @@ static const char *name_of(erg_names names, void *user, uint16_t id)
         return ERG_NOT_PROFILED;
     const char *name = id ? names(user, id) : "unattributed";
     return name ? name : "?";
+}
+
+static enum erg_extra_kind kind_of(const struct erg_rollup_row *part, erg_names names, void *user)
+{
+    const char *operation = part->operation ? names(user, part->operation) : "";
+    return erg_extra_kind(name_of(names, user, part->component), operation ? operation : "");
 }
 
 static int add_part(struct erg_rows *rows, const struct erg_rollup_row *part, unsigned keys,
@@ -128,6 +154,7 @@ static int add_part(struct erg_rows *rows, const struct erg_rollup_row *part, un
         sum = &rows->items[rows->count - 1];
     }
     merge(sum, part);
+    merge_deep(sum, part, kind_of(part, names, user));
     return 0;
 }
 
@@ -172,6 +199,16 @@ double erg_row_value(const struct erg_row *row, enum erg_metric metric)
         return row->max;
     case ERG_METRIC_SPARSITY:
         return row->sparsity;
+    case ERG_METRIC_KILL_RATIO:
+        return row->kill_ratio.mean;
+    case ERG_METRIC_VARIANCE_RATIO:
+        return row->variance_ratio.mean;
+    case ERG_METRIC_ATTENTION_ENTROPY:
+        return row->attention_entropy.mean;
+    case ERG_METRIC_ATTENTION_WEIGHT:
+        return row->max_attention_weight.mean;
+    case ERG_METRIC_ATTENTION_SPARSITY:
+        return row->attention_sparsity.mean;
     }
     return NAN;
 }
@@ -331,6 +368,19 @@ static void put_extrapolated(const struct erg_row *row, struct erg_jsonw *w)
     erg_jsonw_kreal(w, "extrapolated_duration_ms", erg_row_value(row, ERG_METRIC_TIME));
 }
 
+static void put_split(const struct erg_row *row, struct erg_jsonw *w)
+{
+    int64_t a = row->by_time_nj, b = row->by_activity_nj;
+    if (row->split && erg_energy_known(&row->energy))
+        erg_jsonw_kstr(w, "attribution", row->split);
+    if (a == ERG_NO_NUMBER || b == ERG_NO_NUMBER)
+        return;
+    erg_jsonw_kmicro(w, "energy_by_time_mj", a);
+    erg_jsonw_kmicro(w, "energy_by_activity_mj", b);
+    erg_jsonw_kmicro(w, "energy_low_mj", a < b ? a : b);
+    erg_jsonw_kmicro(w, "energy_high_mj", a < b ? b : a);
+}
+
 void erg_rows_write_json(const struct erg_rows *rows, const char *name_key, struct erg_jsonw *w)
 {
     erg_jsonw_arr_begin(w);
@@ -341,6 +391,7 @@ void erg_rows_write_json(const struct erg_rows *rows, const char *name_key, stru
         if (row->duration_ns != ERG_NO_NUMBER)
             erg_jsonw_kmicro(w, "duration_ms", row->duration_ns);
         put_energy(row, w);
+        put_split(row, w);
         put_extrapolated(row, w);
         put_known(w, "average_power_mw", erg_row_value(row, ERG_METRIC_POWER));
         if (row->grade)

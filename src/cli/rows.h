@@ -28,6 +28,10 @@ struct erg_row {
     bool extrapolated; /* … with these many times what was measured: */
     double energy_scale, time_scale;
     double flops, bytes, mean, std, max, sparsity;
+    struct erg_average kill_ratio, variance_ratio;
+    struct erg_average attention_entropy, max_attention_weight, attention_sparsity;
+    const char *split;                  /* attribution model of `energy`; NULL = not split by one */
+    int64_t by_time_nj, by_activity_nj; /* of both models, when they are compared */
 };
 
 /* A growable array of rows; texts that are not borrowed live in `texts`. */
@@ -50,7 +54,8 @@ typedef const char *(*erg_names)(void *user, uint16_t id);
 
 /*
  * Sum the rows of a roll-up that belong to `phase` (ERG_PHASES = all, kept apart) under `keys`.
- * Component 0 becomes "unattributed".
+ * Component 0 becomes "unattributed". Kill and variance ratios are told apart by the names of
+ * component and operation, which the roll-up must then be grouped by, whatever `keys` are.
  */
 int erg_rows_from_rollup(struct erg_rows *rows, struct erg_rollup *rollup, unsigned keys,
                          uint32_t phase, erg_names names, void *user);
@@ -81,6 +86,11 @@ enum erg_metric {
     ERG_METRIC_STD,
     ERG_METRIC_MAX,
     ERG_METRIC_SPARSITY,
+    ERG_METRIC_KILL_RATIO,
+    ERG_METRIC_VARIANCE_RATIO,
+    ERG_METRIC_ATTENTION_ENTROPY,
+    ERG_METRIC_ATTENTION_WEIGHT,
+    ERG_METRIC_ATTENTION_SPARSITY,
 };
 
 /* Value in mJ, ms, mW or as it is, extrapolated where the row is; NaN when not known. */

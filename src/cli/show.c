@@ -192,11 +192,15 @@ static const char *name_of(void *user, uint16_t id)
     return erg_store_name(user, id);
 }
 
-static int load_rollup(struct erg_rows *rows, struct erg_store *store, const char *id,
-                       const struct erg_show_options *o, unsigned keys, struct erg_err *err)
+static int load_by(struct erg_rows *rows, struct erg_store *store, const char *id,
+                   const struct erg_show_options *o, unsigned keys,
+                   const struct erg_attribution_model *model, size_t *out_fallbacks,
+                   struct erg_err *err)
 {
     struct wanted wanted = {.token = o->token};
     int rc = erg_rollup_new(&wanted.rollup, keys | ERG_UNPROFILED_APART, err);
+    if (!rc)
+        erg_rollup_attribute(wanted.rollup, model);
     if (!rc && o->token >= 0)
         rc = erg_store_tokens(store, id, find_pass, &wanted, err);
     if (!rc && o->token >= 0 && !wanted.token_seen)
@@ -209,8 +213,30 @@ static int load_rollup(struct erg_rows *rows, struct erg_store *store, const cha
         if (rc)
             erg_fail(err, rc, "cannot sum up the passes: %s", erg_code_text(rc));
         erg_rows_extrapolate(rows);
+        *out_fallbacks += erg_rollup_fallbacks(wanted.rollup);
     }
     erg_rollup_free(wanted.rollup);
+    return rc;
+}
+
+static int load_rollup(struct erg_cli *cli, struct erg_rows *rows, struct erg_store *store,
+                       const char *id, unsigned keys, const struct erg_split *split,
+                       struct erg_err *err)
+{
+    const struct erg_show_options *o = cli->options;
+    const struct erg_attribution_model *shown = erg_split_model(split);
+    size_t fallbacks = 0;
+    int rc = load_by(rows, store, id, o, keys, shown, &fallbacks, err);
+    for (size_t i = 0; i < rows->count; i++)
+        rows->items[i].split = split->shown;
+    if (!rc && split->both) {
+        struct erg_rows other = {0};
+        rc = load_by(&other, store, id, o, keys, shown ? NULL : &split->activity, &fallbacks, err);
+        if (!rc)
+            erg_split_compare(split, rows, &other);
+        erg_rows_deinit(&other);
+    }
+    erg_split_tell_fallbacks(cli, fallbacks);
     return rc;
 }
 
@@ -247,6 +273,32 @@ static void keep_phase(struct erg_rows *rows, const char *phase)
     rows->count = phase ? kept : rows->count;
 }
 
+static bool compared(const struct erg_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        if (rows->items[i].by_time_nj != ERG_NO_NUMBER)
+            return true;
+    }
+    return false;
+}
+
+static double mj_of(int64_t nj)
+{
+    return nj == ERG_NO_NUMBER ? NAN : (double)nj / 1e6;
+}
+
+/* What both models say, and the interval between them. */
+static void put_comparison(struct erg_listing *table, const struct erg_row *row)
+{
+    char a[ERG_UNIT_BYTES], b[ERG_UNIT_BYTES];
+    double by_time = mj_of(row->by_time_nj) * row->energy_scale;
+    double by_activity = mj_of(row->by_activity_nj) * row->energy_scale;
+    erg_listing_cell(table, erg_show_energy(by_time, a));
+    erg_listing_cell(table, erg_show_energy(by_activity, a));
+    erg_listing_cellf(table, "%s – %s", erg_show_energy(fmin(by_time, by_activity), a),
+                      erg_show_energy(fmax(by_time, by_activity), b));
+}
+
 static void add_columns(struct erg_listing *table, const struct erg_rows *rows,
                         const struct view *view, bool counted, enum erg_metric metric)
 {
@@ -267,6 +319,11 @@ static void add_columns(struct erg_listing *table, const struct erg_rows *rows,
         erg_listing_column(table, "operation", false);
     erg_listing_column(table, "share", true);
     erg_listing_column(table, "energy", true);
+    if (compared(rows)) {
+        erg_listing_column(table, "by time", true);
+        erg_listing_column(table, "by activity", true);
+        erg_listing_column(table, "interval", true);
+    }
     erg_listing_column(table, "time", true);
     erg_listing_column(table, "power", true);
     if (counted)
@@ -305,7 +362,7 @@ static double share_of(const struct erg_row *row, enum erg_metric metric, double
 }
 
 static void put_row(struct erg_listing *table, const struct erg_row *row, bool counted,
-                    enum erg_metric metric, double whole)
+                    bool is_compared, enum erg_metric metric, double whole)
 {
     char a[ERG_UNIT_BYTES];
     put_keys(table, row);
@@ -313,6 +370,8 @@ static void put_row(struct erg_listing *table, const struct erg_row *row, bool c
     const char *mark = row->extrapolated ? "~" : "";
     erg_listing_cellf(table, "%s%s", mark,
                       erg_show_energy(erg_row_value(row, ERG_METRIC_ENERGY), a));
+    if (is_compared)
+        put_comparison(table, row);
     erg_listing_cellf(table, "%s%s", mark, erg_show_time(erg_row_value(row, ERG_METRIC_TIME), a));
     erg_listing_cell(table, erg_show_power(erg_row_value(row, ERG_METRIC_POWER), a));
     if (counted)
@@ -336,7 +395,7 @@ static int print_text(struct erg_cli *cli, const struct erg_rows *rows, const st
     add_columns(&table, rows, view, counted, metric);
     for (size_t i = 0; i < rows->count; i++) {
         if (!rows->items[i].replaced)
-            put_row(&table, &rows->items[i], counted, metric, whole);
+            put_row(&table, &rows->items[i], counted, compared(rows), metric, whole);
     }
     int rc = erg_listing_write(&table, 0, &text);
     erg_rows_footnote(rows, &text);
@@ -380,14 +439,19 @@ static double whole_of(const struct erg_rows *rows, enum erg_metric metric,
     return sum;
 }
 
+bool erg_show_is_split(const struct erg_show_options *options)
+{
+    return find_view(options)->keys != 0;
+}
+
 int erg_show_table(struct erg_cli *cli, struct erg_store *store, const char *id,
-                   const json_t *summary)
+                   const json_t *summary, const struct erg_split *split)
 {
     const struct erg_show_options *o = cli->options;
     const struct view *view = find_view(o);
     struct erg_rows rows = {0};
     struct erg_err err = {0};
-    int rc = view->keys ? load_rollup(&rows, store, id, o, view->keys, &err)
+    int rc = view->keys ? load_rollup(cli, &rows, store, id, view->keys, split, &err)
                         : view->load(&rows, store, id, summary, &err);
     int status;
     if (rc) {
