@@ -36,6 +36,10 @@ static const struct erg_option options[] = {
     {.kind = ERG_OPT_STRING,
      .name = "preset",
      .value = "NAME",
+     .choices = "llama-2-7b|llama-3.1-8b|llama-3.2-1b|llama-3.2-3b|mistral-7b|"
+                "mistral-7b-v0.3|mixtral-8x7b|phi-2|phi-3-mini|qwen2.5-0.5b|qwen2.5-1.5b|"
+                "qwen2.5-3b|qwen2.5-7b|qwen3-0.6b|qwen3-1.7b|qwen3-4b|qwen3-8b|"
+                "qwen3-30b-a3b|gemma-2-2b|gemma-2-9b|gemma-3-1b|gemma-3-4b",
      .help = "dimensions of a public model",
      FIELD(preset)},
     {.kind = ERG_OPT_FLAG, .name = "list", .help = "list the presets", FIELD(list)},
@@ -186,18 +190,26 @@ static int check_output(const struct erg_cli *cli, const struct options *o)
     return ERG_EXIT_OK;
 }
 
+static bool is_architecture(const char *name, struct erg_err *err)
+{
+    struct erg_blueprint ignored;
+    return erg_blueprint_begin(&ignored, name, err) == 0;
+}
+
 static int check(const struct erg_cli *cli, const struct options *o)
 {
+    struct erg_err err = {0};
     if (!o->preset && !o->arch)
         return erg_cli_usage(cli, "what kind of model? --preset NAME, or --arch NAME with "
                                   "dimensions; --list lists the presets");
     if (o->preset && o->arch)
         return erg_cli_usage(cli, "only one of --preset and --arch can be given");
-    if (o->preset && !erg_preset_find(o->preset) &&
-        !erg_blueprint_begin(&(struct erg_blueprint){0}, o->preset, NULL))
+    if (o->preset && is_architecture(o->preset, NULL))
         return erg_cli_usage(cli, "'%s' is an architecture: --arch %s", o->preset, o->preset);
     if (o->arch && erg_preset_find(o->arch))
         return erg_cli_usage(cli, "'%s' is a preset: --preset %s", o->arch, o->arch);
+    if (o->arch && !is_architecture(o->arch, &err))
+        return erg_cli_usage(cli, "%s", err.text);
     if (!o->output || !*o->output)
         return erg_cli_usage(cli, "where to write it? -o FILE");
     return check_output(cli, o);

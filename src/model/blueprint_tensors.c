@@ -202,8 +202,9 @@ void erg_blueprint_describe(const struct erg_blueprint *blueprint, struct erg_mo
         .vocab_size = s->vocab,
         .has_chat_template = true,
     };
-    const char *title = blueprint->title ? blueprint->title : blueprint->architecture->name;
-    snprintf(out->name, sizeof out->name, "%s, synthetic", title);
+    /* With "phi3" in a name libllama looks for tokens that only the real vocabulary has. */
+    snprintf(out->name, sizeof out->name, "%s%ssynthetic", blueprint->title ? blueprint->title : "",
+             blueprint->title ? ", " : "");
     snprintf(out->architecture, sizeof out->architecture, "%s", blueprint->architecture->gguf);
     snprintf(out->quantization, sizeof out->quantization, "%s",
              erg_file_type_name(erg_blueprint_file_type(blueprint)));

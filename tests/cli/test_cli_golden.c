@@ -23,6 +23,7 @@ static const struct {
     {"help-import", {"--help", "import"}},
     {"help-delete", {"delete", "--help"}},
     {"help-models", {"models", "--help"}},
+    {"help-synth", {"synth", "--help"}},
     {"help-sql", {"sql", "--help"}},
     {"help-doctor", {"doctor", "--help"}},
     {"runs", {"runs"}},
@@ -46,6 +47,8 @@ static const struct {
     {"sql-json", {"sql", "--json", "SELECT 1 AS i, 0.5 AS x, 'é' AS t, x'00ff' AS b, NULL AS n"}},
     {"sql-empty", {"sql", "SELECT 1 AS one WHERE 0"}},
     {"models", {"models", "show", "tales-f16", "--quiet"}},
+    {"models-synth", {"models", "show", "synth:qwen3-30b-a3b:q8_0:layers=12"}},
+    {"synth-list", {"synth", "--list"}},
 };
 
 /* The same on every machine: paths of this one are replaced. */

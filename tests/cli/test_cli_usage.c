@@ -61,7 +61,12 @@ static const struct {
     {{"run", M, "-p", "x", "--tokns", "5"}, 2, "did you mean '--tokens'?"},
     {{"run", M, "-p", "x", "--log", "everything"}, 2, "takes engine|all, not 'everything'"},
     {{"run", "-m", "no-such", "-p", "x"}, 4, "cannot find model 'no-such'"},
-    {{"run", "-m", "synth:llama", "-p", "x"}, 4, "synthetic models"},
+    {{"run", "-m", "synth:llama", "-p", "x"}, 2, "'layers' is not given"},
+    {{"run", "-m", "synth:lama-3.2-1b", "-p", "x"}, 2, "did you mean 'llama-3.2-1b'?"},
+    {{"run", "-m", "synth:phi-2:q2", "-p", "x"},
+     2,
+     "'q2' is not one of f32, f16, q8_0, q4_0, q4_k"},
+    {{"run", "-m", "synth:phi-2:layers=0", "-p", "x"}, 2, "'layers' takes a whole number"},
     {{"run", M, "-f", "no-such-file"}, 4, "'no-such-file'"},
     {{"run", M, "-p", "x", "--engine", "/no/engine"}, 4, "/no/engine"},
     {{"run", M, "-p", "x", "--sysroot", "/no/root"}, 4, "/no/root"},
@@ -86,6 +91,26 @@ static const struct {
     {{"delete"}, 2, "nothing to delete"},
     {{"delete", "nothing-like-it"}, 4, "nothing-like-it"},
     {{"delete", "--older-than", "soon"}, 2, "option '--older-than' takes a duration"},
+    {{"models", "show", "synth:phi-4"}, 2, "did you mean 'phi-2'?"},
+    {{"synth"}, 2, "what kind of model? --preset NAME"},
+    {{"synth", "--preset", "phi-2"}, 2, "where to write it? -o FILE"},
+    {{"synth", "--preset", "phi-2", "-o", ""}, 2, "where to write it? -o FILE"},
+    {{"synth", "--preset", "phi-9", "-o", "/tmp/ergon-x.gguf"}, 2, "unknown preset 'phi-9'"},
+    {{"synth", "--preset", "phi2", "-o", "/tmp/ergon-x.gguf"}, 2, "'phi2' is an architecture"},
+    {{"synth", "--arch", "phi-2", "-o", "/tmp/ergon-x.gguf"}, 2, "'phi-2' is a preset"},
+    {{"synth", "--arch", "phi2", "--preset", "phi-2", "-o", "x"},
+     2,
+     "only one of --preset and --arch"},
+    {{"synth", "--arch", "phi2", "-o", "/tmp/ergon-x.gguf"}, 2, "'layers' is not given"},
+    {{"synth", "--arch", "qwen7", "-o", "/tmp/ergon-x.gguf"}, 2, "did you mean 'qwen2'?"},
+    {{"synth", "--preset", "phi-2", "--layers", "0", "-o", "x"}, 2, "option '--layers' takes"},
+    {{"synth", "--preset", "phi-2", "--type", "q9", "-o", "x"}, 2, "takes f32|f16|q8_0|q4_0|q4_k"},
+    {{"synth", "--preset", "phi-2", "-o", "CMakeLists.txt"}, 2, "--force replaces it"},
+    {{"synth", "--preset", "phi-2", "-o", "cli", "--force"}, 2, "'cli' is not a file"},
+    {{"synth", "--preset", "phi-2", "-o", "/no/such/dir/x.gguf"}, 4, "'/no/such/dir/x.gguf'"},
+    {{"synth", "--preset", "phi-2", "-o", "/tmp/ergon-x.gguf", "--engine", "/no/engine"},
+     4,
+     "/no/engine"},
     {{"models", "shwo"}, 2, "unknown word 'shwo'"},
     {{"models", "show"}, 2, "which model?"},
     {{"models", "show", "CMakeLists.txt"}, 4, "is not a GGUF file"},
@@ -114,7 +139,7 @@ static void test_every_error(void **state)
 static void test_usage_errors_point_to_help(void **state)
 {
     static const char *const commands[] = {"run",    "runs", "show",   "export", "import",
-                                           "delete", "sql",  "models", "doctor"};
+                                           "delete", "sql",  "models", "synth",  "doctor"};
     (void)state;
     for (size_t i = 0; i < ERG_COUNT(commands); i++) {
         char hint[64];

@@ -20,6 +20,7 @@ static const struct {
     {"qwen3moe", "\"arch\":\"qwen3moe\",\"experts\":4", "experts"},
     {"phi2", "\"arch\":\"phi2\"", "down_proj"},
     {"phi3", "\"arch\":\"phi3\"", "gate_up_proj"},
+    {"phimoe", "\"arch\":\"phimoe\",\"experts\":4", "experts"},
     {"gemma", "\"arch\":\"gemma\"", "down_proj"},
     {"gemma2", "\"arch\":\"gemma2\"", "post_ffw_norm"},
     {"gemma3", "\"arch\":\"gemma3\"", "post_ffw_norm"},

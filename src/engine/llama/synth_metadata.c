@@ -4,7 +4,6 @@
 #include <ggml.h>
 #include <stdio.h>
 
-/* With "phi-3" in the name libllama looks for tokens that only the real vocabulary has. */
 static void describe_general(const struct erg_blueprint *blueprint, const char *spec,
                              struct gguf_context *gguf)
 {
