@@ -4,6 +4,7 @@
 #include "analysis/overhead.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "store/deep.h"
 #include "store/pass.h"
 
 #include <math.h>
@@ -135,6 +136,10 @@ static struct erg_rollup_row make_key(const struct erg_rollup *rollup, uint32_t 
         .std = NAN,
         .max = NAN,
         .sparsity = NAN,
+        .extra = {NAN, 0},
+        .attention_entropy = {NAN, 0},
+        .max_attention_weight = {NAN, 0},
+        .attention_sparsity = {NAN, 0},
     };
 }
 
@@ -149,12 +154,41 @@ static double running_mean(double mean, double value, uint32_t n)
     return n == 1 ? value : mean + (value - mean) / n;
 }
 
+void erg_average_merge(struct erg_average *average, const struct erg_average *other)
+{
+    if (!other->count)
+        return;
+    int64_t count = average->count + other->count;
+    average->mean = average->count ? average->mean + (other->mean - average->mean) *
+                                                         (double)other->count / (double)count
+                                   : other->mean;
+    average->count = count;
+}
+
+void erg_average_add(struct erg_average *average, double value)
+{
+    if (!isnan(value))
+        erg_average_merge(average, &(struct erg_average){value, 1});
+}
+
+static void add_attention(struct erg_rollup_row *row, const struct erg_attention_row *attention)
+{
+    uint32_t heads = attention->heads;
+    erg_average_add(&row->attention_entropy, erg_known_mean(attention->entropy, heads));
+    erg_average_add(&row->max_attention_weight, erg_known_mean(attention->max_weight, heads));
+    erg_average_add(&row->attention_sparsity, erg_known_mean(attention->sparsity, heads));
+}
+
 static void add_values(struct erg_rollup_row *row, uint32_t *stat_count,
                        const struct erg_pass_row *pass, size_t i)
 {
     float flops = value_at(pass, ERG_VALUE_FLOPS, i), bytes = value_at(pass, ERG_VALUE_BYTES, i);
     row->flops += isnan(flops) ? 0 : flops;
     row->bytes += isnan(bytes) ? 0 : bytes;
+    erg_average_add(&row->extra, (double)value_at(pass, ERG_VALUE_EXTRA, i));
+    const struct erg_attention_row *attention = erg_attention_of(pass, (uint32_t)i);
+    if (attention)
+        add_attention(row, attention);
     float mean = value_at(pass, ERG_VALUE_MEAN, i);
     if (isnan(mean))
         return;

@@ -23,6 +23,12 @@ enum erg_rollup_key {
 /* `component` of such a row, which has layer -1 and counts passes. */
 #define ERG_ROLLUP_UNPROFILED UINT16_MAX
 
+/* Average over what is known; NaN when nothing is. */
+struct erg_average {
+    double mean;
+    int64_t count;
+};
+
 /* One line of the table; a key that is not grouped by is phase ERG_PHASES, layer -2, id 0. */
 struct erg_rollup_row {
     uint32_t phase;
@@ -34,7 +40,14 @@ struct erg_rollup_row {
     struct erg_energy energy;
     double flops, bytes;             /* sums; 0 when not known */
     double mean, std, max, sparsity; /* averages over spans (max: maximum); NaN = none */
+    /* averages over the spans that have them; of attention the averages over heads */
+    struct erg_average extra; /* kill ratio or variance ratio: see erg_extra_kind() */
+    struct erg_average attention_entropy, max_attention_weight, attention_sparsity;
 };
+
+/* One more value, and all that another average stands for. NaN and nothing change nothing. */
+void erg_average_add(struct erg_average *average, double value);
+void erg_average_merge(struct erg_average *average, const struct erg_average *other);
 
 struct erg_rollup;
 

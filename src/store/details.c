@@ -295,7 +295,7 @@ static int unpack(struct erg_bytes_in *in, uint32_t n_spans, struct erg_details 
 int erg_details_unpack(const void *blob, size_t len, uint32_t n_spans, struct erg_details *out,
                        struct erg_err *err)
 {
-    struct erg_details details = {NULL};
+    struct erg_details details = {.attention = NULL};
     if (len) {
         struct erg_bytes_in in = {.at = blob, .end = (const unsigned char *)blob + len};
         int status = unpack(&in, n_spans, &details);
@@ -315,5 +315,5 @@ void erg_details_deinit(struct erg_details *details)
     free(details->routing);
     free(details->numbers);
     free(details->experts);
-    *details = (struct erg_details){NULL};
+    *details = (struct erg_details){.attention = NULL};
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/limits.h"
+#include "store/deep.h"
 #include "store/extra.h"
 #include "store/make_store.h"
 #include "store/packed.h"
