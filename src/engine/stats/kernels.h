@@ -11,6 +11,7 @@
 #endif
 #include "engine/stats/slow.h"
 
+#include <math.h>
 
 #define KERNEL static inline __attribute__((always_inline))
 
@@ -104,6 +105,35 @@ KERNEL void join(struct lane_sums *a, const struct lane_sums *b)
     a->other_squares = v_add(a->other_squares, b->other_squares);
 }
 
+/* What the whole steps of a block have left of its rows: n < LANES floats, other lanes filled so
+ * that they add nothing. */
+KERNEL void add_rests(enum erg_stats_part part, const struct erg_block *block, size_t n,
+                      struct erg_block_sums *sums)
+{
+    const vf shift = v_set(block->shift), limit = v_set(block->limit);
+    vf sum_abs = v_set(0), max_abs = v_set(0), sum = v_set(0), squares = v_set(0);
+    vi below = v_zero_count(), negative = v_zero_count();
+    const unsigned char *p = block->data;
+    p += 4 * (block->columns - n);
+    for (size_t row = 0; row < block->rows; row++, p += block->row_bytes) {
+        vf x = v_load_some(p, n, 0), deviation = v_sub(v_load_some(p, n, block->shift), shift);
+        sum_abs = v_add(sum_abs, v_abs(x));
+        max_abs = v_max(max_abs, v_abs(x));
+        sum = v_add(sum, deviation);
+        squares = v_fma(deviation, deviation, squares);
+        negative = v_count(negative, v_less(x, v_abs(x)));
+        if (erg_stats_magnitude(part))
+            below = v_count(below, v_less(v_abs(v_load_some(p, n, INFINITY)), limit));
+    }
+    float largest = v_largest(max_abs);
+    sums->sum_abs += (double)v_sum(sum_abs);
+    sums->max_abs = largest > sums->max_abs ? largest : sums->max_abs;
+    sums->sum += (double)v_sum(sum);
+    sums->squares += (double)v_sum(squares);
+    sums->below_count += v_total(below);
+    sums->negative_count += v_total(negative);
+}
+
 KERNEL void sum_block(enum erg_stats_part part, enum erg_scalar type, const struct erg_block *block,
                       struct erg_block_sums *out_sums)
 {
@@ -123,8 +153,11 @@ KERNEL void sum_block(enum erg_stats_part part, enum erg_scalar type, const stru
                                 .max_abs = v_largest(s[0].max_abs),
                                 .below_count = v_total(counts.below),
                                 .negative_count = v_total(counts.negative)};
-    if (block->columns % LANES)
-        erg_slow_columns(type, block, block->columns - block->columns % LANES, out_sums);
+    size_t rest = block->columns % LANES;
+    if (rest && type == ERG_SCALAR_F32)
+        add_rests(part, block, rest, out_sums);
+    else if (rest)
+        erg_slow_columns(type, block, block->columns - rest, out_sums);
 }
 
 /*
@@ -140,15 +173,6 @@ KERNEL vf natural_log(vf x)
     for (size_t i = 1; i < sizeof c / sizeof c[0]; i++)
         polynomial = v_fma(polynomial, f, v_set(c[i]));
     return v_fma(exponent, v_set(0.693147181F), v_fma(f, polynomial, v_set(0)));
-}
-
-/* n < LANES weights, `fill` behind them. */
-KERNEL vf load_first(const float *weights, size_t n, float fill)
-{
-    float padded[LANES];
-    for (size_t i = 0; i < LANES; i++)
-        padded[i] = i < n ? weights[i] : fill;
-    return v_load_f32(padded);
 }
 
 struct lane_attention {
@@ -179,7 +203,7 @@ static void attention_row(const float *weights, size_t count, float shift, float
     }
     if (rest) {
         const float *last = weights + (count - rest);
-        add_weights(load_first(last, rest, 0), load_first(last, rest, shift), shifts, limits, &a);
+        add_weights(v_load_some(last, rest, 0), v_load_some(last, rest, shift), shifts, limits, &a);
     }
     out_sums->entropy_nats = 0 - (double)v_sum(a.entropy);
     out_sums->sum = (double)v_sum(a.sum);

@@ -23,6 +23,13 @@ static inline vf v_load_f32(const void *p)
     return erg_scalar_load(ERG_SCALAR_F32, p);
 }
 
+/* The first n < LANES floats at any alignment, `fill` in the other lanes; nothing behind is read.
+ */
+static inline vf v_load_some(const void *p, size_t n, float fill)
+{
+    return n ? v_load_f32(p) : fill;
+}
+
 static inline vf v_load_f16(const void *p)
 {
     return erg_scalar_load(ERG_SCALAR_F16, p);

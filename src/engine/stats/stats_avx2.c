@@ -15,6 +15,14 @@ static inline vf v_load_f32(const void *p)
     return _mm256_loadu_ps(p);
 }
 
+static inline vf v_load_some(const void *p, size_t n, float fill)
+{
+    __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i some = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane);
+    return _mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, some),
+                            _mm256_castsi256_ps(some));
+}
+
 static inline vf v_load_f16(const void *p)
 {
     return _mm256_cvtph_ps(_mm_loadu_si128(p));

@@ -15,6 +15,11 @@ static inline vf v_load_f32(const void *p)
     return _mm512_loadu_ps(p);
 }
 
+static inline vf v_load_some(const void *p, size_t n, float fill)
+{
+    return _mm512_mask_loadu_ps(_mm512_set1_ps(fill), (vm)((1U << n) - 1), p);
+}
+
 static inline vf v_load_f16(const void *p)
 {
     return _mm512_cvtph_ps(_mm256_loadu_si256(p));

@@ -16,6 +16,13 @@ static inline vf v_load_f32(const void *p)
     return vreinterpretq_f32_u8(vld1q_u8(p));
 }
 
+static inline vf v_load_some(const void *p, size_t n, float fill)
+{
+    float values[LANES] = {fill, fill, fill, fill};
+    __builtin_memcpy(values, p, n * sizeof *values);
+    return vld1q_f32(values);
+}
+
 static inline vf v_load_f16(const void *p)
 {
     return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
