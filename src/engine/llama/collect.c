@@ -135,6 +135,9 @@ static void choose_rows(struct erg_collect *collect, const struct erg_tensor_vie
     while (out->rows.axis > 1 && view->ne[out->rows.axis] == 1) {
         out->rows.axis--;
     }
+    if (n_tokens > ERG_COLLECT_ROWS && out->rows.axis > 1 && view->ne[1] == n_tokens) {
+        out->rows.axis = 1; /* what attention has computed, heads being outermost */
+    }
     int64_t count = view->ne[out->rows.axis];
     out->sampled = n_tokens > ERG_COLLECT_ROWS && count > ERG_COLLECT_ROWS;
     out->rows.count = out->sampled ? erg_rows_sample(count, ERG_COLLECT_ROWS, out->index) : count;
@@ -225,13 +228,6 @@ static float variance_ratio(const float *in, const float *out, size_t count)
     return rows ? (float)(sum / (double)rows) : NAN;
 }
 
-static float variance_of(const struct erg_reading *reading)
-{
-    struct erg_stats stats;
-    erg_stats_finish(&reading->moments, &stats);
-    return (float)stats.variance;
-}
-
 /* The input of a norm whose rows are one, as `erg_collect_find` has it. */
 static float single_ratio(const struct erg_collect *collect, size_t norm,
                           const struct erg_reading *result)
@@ -239,7 +235,7 @@ static float single_ratio(const struct erg_collect *collect, size_t norm,
     const struct erg_reading *readings = collect->readings.items;
     for (size_t k = collect->readings.count; k > 0; k--) {
         if (collect->graph->links[readings[k - 1].node].norm == (int32_t)norm) {
-            float in = variance_of(&readings[k - 1]), out = variance_of(result);
+            float in = (float)readings[k - 1].variance, out = (float)result->variance;
             return variance_ratio(&in, &out, 1);
         }
     }
@@ -275,15 +271,7 @@ static float read_norm_output(struct erg_collect *collect, size_t i,
 static float kill_ratio(const struct erg_collect *collect, size_t gate)
 {
     const struct erg_reading *reading = erg_collect_find(collect, gate);
-    if (!reading) {
-        return NAN;
-    }
-    if (!isnan(reading->negative_ratio)) {
-        return reading->negative_ratio;
-    }
-    struct erg_stats stats;
-    erg_stats_finish(&reading->moments, &stats);
-    return reading->what & ERG_WHAT_SIGN ? (float)stats.negative_ratio : NAN;
+    return reading ? reading->negative_ratio : NAN;
 }
 
 const struct erg_reading *erg_collect_find(const struct erg_collect *collect, size_t node)
@@ -334,8 +322,21 @@ static void add_piece(struct erg_collect *collect, const struct erg_graph_piece 
     erg_stats_add(collect->kernels, &view, NULL, moments);
 }
 
-static bool add_tensor(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens,
-                       struct erg_reading *reading)
+static void finish(const struct erg_moments *moments, struct erg_reading *reading)
+{
+    struct erg_stats stats;
+    erg_stats_finish(moments, &stats);
+    reading->count = moments->count < UINT32_MAX ? (uint32_t)moments->count : UINT32_MAX;
+    reading->mean_abs = (float)stats.mean_abs;
+    reading->max_abs = (float)stats.max_abs;
+    reading->sparsity_ratio = (float)stats.sparsity_ratio;
+    reading->negative_ratio = (float)stats.negative_ratio;
+    reading->mean = moments->mean;
+    reading->variance = stats.variance;
+}
+
+static bool read_tensor(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens,
+                        struct erg_moments *moments, struct erg_reading *reading)
 {
     struct erg_tensor_view view;
     struct token_rows rows;
@@ -343,7 +344,8 @@ static bool add_tensor(struct erg_collect *collect, size_t i, unsigned what, int
         return false;
     }
     choose_rows(collect, &view, n_tokens, &rows);
-    add_rows(collect, &view, &rows, &reading->moments);
+    add_rows(collect, &view, &rows, moments);
+    finish(moments, reading);
     if (what & ~(unsigned)ERG_WHAT_MOMENTS) {
         read_links(collect, i, what, n_tokens, &view, reading);
     }
@@ -353,34 +355,32 @@ static bool add_tensor(struct erg_collect *collect, size_t i, unsigned what, int
 static void read_moments(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
                          int64_t n_tokens)
 {
-    struct erg_reading *reading = erg_list_add(&collect->readings, 1, sizeof(*reading));
-    if (!reading) {
-        return;
-    }
-    *reading = (struct erg_reading){
-        .node = (uint32_t)i,
-        .what = what,
-        .moments = {.part = what & ERG_WHAT_SIGN ? ERG_STATS_ALL : ERG_STATS_UNSIGNED,
-                    .threshold = collect->threshold},
-        .negative_ratio = NAN,
-        .extra = NAN};
+    struct erg_moments moments = {.part = what & ERG_WHAT_SIGN ? ERG_STATS_ALL : ERG_STATS_UNSIGNED,
+                                  .threshold = collect->threshold};
     const struct erg_graph_piece *piece = pieces ? &collect->graph->pieces[i] : NULL;
+    struct erg_reading reading = {.node = (uint32_t)i, .what = what, .extra = NAN};
     bool read = true;
-    if (what & ERG_WHAT_SCORES) {
-        read = erg_collect_scores(collect, i, &reading->moments);
-    } else if (what == ERG_WHAT_MOMENTS && piece && piece->data) {
-        add_piece(collect, piece, &reading->moments);
+    if (what == ERG_WHAT_MOMENTS && piece && piece->data) {
+        add_piece(collect, piece, &moments);
+        finish(&moments, &reading);
+    } else if (what & ERG_WHAT_SCORES) {
+        read = erg_collect_scores(collect, i, &moments);
+        finish(&moments, &reading);
     } else {
-        read = add_tensor(collect, i, what, n_tokens, reading);
+        read = read_tensor(collect, i, what, n_tokens, &moments, &reading);
     }
-    /* a pass without logits has empty tensors */
-    collect->readings.count -= !read || reading->moments.count == 0;
+    struct erg_reading *kept = read && moments.count > 0 /* without logits there are empty ones */
+                                   ? erg_list_add(&collect->readings, 1, sizeof(*kept))
+                                   : NULL;
+    if (kept) {
+        *kept = reading;
+    }
 }
 
 void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
                       int64_t n_tokens)
 {
-    if (what & (ERG_WHAT_MOMENTS | ERG_WHAT_SCORES)) {
+    if (what & (ERG_WHAT_MOMENTS | ERG_WHAT_SCORES | ERG_WHAT_NORM_INPUT | ERG_WHAT_SIGN)) {
         read_moments(collect, i, what, pieces, n_tokens);
     }
     if (what & ERG_WHAT_ATTENTION) {

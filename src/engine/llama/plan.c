@@ -201,8 +201,8 @@ static void plan_norm(const struct plan *plan, size_t norm)
             result = i;
         }
     }
-    int input = plan->facts[norm].src[0].node;
-    if (input < 0 || !graph->nodes[result].deep || !graph->nodes[input].deep) {
+    int input = plan->facts[norm].src[0].node; /* of a layer not chosen, maybe, or only moved */
+    if (input < 0 || !graph->nodes[result].deep) {
         return;
     }
     graph->nodes[result].deep |= ERG_WHAT_NORM_OUTPUT;
@@ -277,6 +277,25 @@ static void plan_links(const struct plan *plan, size_t i)
     }
 }
 
+/*
+ * Nodes one after the other of the same operation are one span: what only another one of them reads
+ * is not the operation's result.
+ */
+static void plan_result(const struct plan *plan, size_t i)
+{
+    struct erg_graph_node *nodes = plan->graph->nodes;
+    for (size_t j = i + 1; j < plan->count && same_place(&nodes[i], &nodes[j]) &&
+                           nodes[i].operation_id == nodes[j].operation_id;
+         j++) {
+        for (int k = 0; k < ERG_NODE_SOURCES; k++) {
+            if (plan->facts[j].src[k].node == (int)i) {
+                nodes[i].deep &= (uint16_t) ~(ERG_WHAT_MOMENTS | ERG_WHAT_SCORES);
+                return;
+            }
+        }
+    }
+}
+
 void erg_plan_reading(struct erg_graph *graph, const struct erg_node_facts *facts,
                       const struct erg_node_class *classes, const bool *results)
 {
@@ -286,5 +305,8 @@ void erg_plan_reading(struct erg_graph *graph, const struct erg_node_facts *fact
     }
     for (size_t i = 0; i < plan.count && graph->options.operations; i++) {
         plan_links(&plan, i);
+    }
+    for (size_t i = 0; i < plan.count && graph->options.operations; i++) {
+        plan_result(&plan, i);
     }
 }
