@@ -153,12 +153,9 @@ static void test_modes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_sampling_keys),
-        cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_later_values_win),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_keys),     cmocka_unit_test(test_sampling_keys),
+        cmocka_unit_test(test_layers),   cmocka_unit_test(test_later_values_win),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_modes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,6 +122,17 @@ static double usual_excess_ns(const struct erg_depth_control *control, enum erg_
     return median(&control->interval[depth]) - median(&control->interval[ERG_DEPTH_BARE]);
 }
 
+/* The same as long as few such passes were seen, which something else may have delayed. */
+static double known_excess_ns(const struct erg_depth_control *control, enum erg_depth depth)
+{
+    double bare_ns = median(&control->interval[ERG_DEPTH_BARE]);
+    if (control->interval[depth].count > LEAST) {
+        return usual_excess_ns(control, depth);
+    }
+    return control->interval[depth].count == 0 ? bare_ns
+                                               : fmin(usual_excess_ns(control, depth), bare_ns);
+}
+
 /*
  * With a budget: what was saved up so far pays for the next token in depth. Beside that, all
  * tokens are traced where that takes at most half of the budget.
@@ -133,8 +144,7 @@ static enum erg_depth afford(struct erg_depth_control *control)
     double per_token_ns = CAUTION * control->options.budget_ratio * bare_ns;
     double saved_ns =
         CAUTION * control->options.budget_ratio * control->base_ns - control->spent_ns;
-    /* Not known yet, it counts as if the token took twice its time. */
-    double deep_ns = control->interval[depth].count ? usual_excess_ns(control, depth) : bare_ns;
+    double deep_ns = known_excess_ns(control, depth);
     if (control->interval[ERG_DEPTH_BARE].count < LEAST) {
         return ERG_DEPTH_BARE;
     }

@@ -46,6 +46,13 @@ static int choose_layers(struct erg_run *run, struct erg_err *err)
     return 0;
 }
 
+/* Are the values in the cache f32, f16 or bf16, not quantised? */
+static bool has_plain_values(const struct erg_run *run)
+{
+    char first = run->command->cache_type_v[0];
+    return first == 'f' || first == 'b';
+}
+
 /*
  * Attention's own statistics need the attention matrix, which flash attention never makes. What
  * the user says goes; else mode deep goes without it, unless the value cache is quantised.
@@ -58,8 +65,8 @@ static int choose_flash(struct erg_run *run, struct erg_err *err)
     } known[] = {{"auto", LLAMA_FLASH_ATTN_TYPE_AUTO},
                  {"on", LLAMA_FLASH_ATTN_TYPE_ENABLED},
                  {"off", LLAMA_FLASH_ATTN_TYPE_DISABLED}};
-    const char *name = run->command->flash_attn, *type_v = run->command->cache_type_v;
-    bool plain = type_v[0] == 'f' || type_v[0] == 'b'; /* f32, f16, bf16 */
+    const char *name = run->command->flash_attn;
+    bool plain = has_plain_values(run);
     if (!name && run->depth == ERG_DEPTH_DEEP) {
         name = plain ? "off" : "auto";
         run->flash_why = plain ? "off: statistics of attention need the attention matrix"
@@ -76,8 +83,9 @@ static int choose_flash(struct erg_run *run, struct erg_err *err)
 
 bool erg_run_uses_flash(const struct erg_run *run)
 {
+    bool chosen = run->log->flash_attention || !has_plain_values(run); /* by libllama */
     return run->flash_type == LLAMA_FLASH_ATTN_TYPE_ENABLED ||
-           (run->flash_type == LLAMA_FLASH_ATTN_TYPE_AUTO && run->log->flash_attention);
+           (run->flash_type == LLAMA_FLASH_ATTN_TYPE_AUTO && chosen);
 }
 
 void erg_run_warn_of_flash(struct erg_run *run)
