@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/tape.h"
 #include "renew.h"
+#include "store/details.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -37,6 +38,15 @@ static void on_section(void *user, const struct erg_section_row *row)
         take(user, row->phase, row->t0_ns, row->t1_ns, &row->energy);
 }
 
+/* Attention and routing are what the store takes. */
+static void check_details(const struct erg_pass_row *row)
+{
+    struct erg_buf packed;
+    erg_buf_init(&packed);
+    require(erg_details_pack(row, &packed) == 0);
+    erg_buf_deinit(&packed);
+}
+
 static void on_pass(void *user, const struct erg_pass_row *row)
 {
     struct ledger *ledger = user;
@@ -46,6 +56,7 @@ static void on_pass(void *user, const struct erg_pass_row *row)
         ticks += row->spans[i].ticks;
     require(ticks <= (row->t1_ns - row->t0_ns) / ERG_TICK_NS);
     require(row->index == ledger->pass_count++);
+    check_details(row);
     erg_energy_add(&ledger->passes, &row->energy);
     ledger->passes_ns += row->t1_ns - row->t0_ns;
 }

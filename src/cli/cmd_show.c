@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/mem.h"
+#include "cli/experts.h"
 #include "cli/report.h"
 #include "cli/show.h"
 #include "stream/taxonomy.h"
@@ -9,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char by_choices[] = "phase|section|token|layer|component|operation|domain";
+static const char by_choices[] = "phase|section|token|layer|component|operation|domain|expert";
 static const char metric_choices[] =
     "energy|time|power|count|flops|bytes|activation_mean|activation_std|activation_max|"
-    "activation_sparsity";
+    "activation_sparsity|activation_kill_ratio|variance_ratio|attention_entropy|"
+    "max_attention_weight|attention_sparsity";
 
 #define FIELD(name) .offset = offsetof(struct erg_show_options, name)
 
@@ -21,7 +23,7 @@ static const struct erg_option options[] = {
      .name = "by",
      .value = "WHAT",
      .choices = by_choices,
-     .help = "phase, section, token, layer, component, operation or domain",
+     .help = "phase, section, token, layer, component, operation, domain or expert",
      FIELD(by)},
     {.kind = ERG_OPT_INT,
      .name = "token",
@@ -39,7 +41,9 @@ static const struct erg_option options[] = {
      .name = "metric",
      .value = "METRIC",
      .choices = metric_choices,
-     .help = "what to sort by: energy, time, power, count, flops, bytes or activation_…",
+     .help =
+         "what to sort by: energy, time, power, count, flops, bytes, activation_…, attention_…, "
+         "max_attention_weight or variance_ratio",
      FIELD(metric)},
     {.kind = ERG_OPT_CHOICE,
      .name = "attribution",
@@ -132,6 +136,8 @@ static int show_run(struct erg_cli *cli, struct erg_store *store)
         rc = erg_store_summary(store, id, &summary_json, &err);
     if (!rc)
         rc = erg_json_load(summary_json, "the summary", &summary, &err);
+    if (!rc && o->by && strcmp(o->by, "expert") == 0)
+        return erg_show_experts(cli, store, id);
     bool whole = is_whole(o);
     struct erg_split split = {0};
     if (!rc && (whole ? !cli->globals.json : erg_show_is_split(o)))
@@ -145,9 +151,9 @@ static int show_run(struct erg_cli *cli, struct erg_store *store)
 static int check_options(struct erg_cli *cli, const struct erg_show_options *o)
 {
     bool inside = !o->by || strcmp(o->by, "layer") == 0 || strcmp(o->by, "component") == 0 ||
-                  strcmp(o->by, "operation") == 0;
+                  strcmp(o->by, "operation") == 0 || strcmp(o->by, "expert") == 0;
     if (o->token >= 0 && !inside)
-        return erg_cli_usage(cli, "--token goes with --by layer, component or operation");
+        return erg_cli_usage(cli, "--token goes with --by layer, component, operation or expert");
     if (o->token >= 0 && o->phase)
         return erg_cli_usage(cli, "only one of --token and --phase can be given");
     bool both = o->attribution && strcmp(o->attribution, "both") == 0;

@@ -404,6 +404,11 @@ void erg_rows_write_json(const struct erg_rows *rows, const char *name_key, stru
         put_known(w, "activation_std", row->std);
         put_known(w, "activation_max", row->max);
         put_known(w, "activation_sparsity", row->sparsity);
+        put_known(w, "activation_kill_ratio", row->kill_ratio.mean);
+        put_known(w, "variance_ratio", row->variance_ratio.mean);
+        put_known(w, "attention_entropy", row->attention_entropy.mean);
+        put_known(w, "max_attention_weight", row->max_attention_weight.mean);
+        put_known(w, "attention_sparsity", row->attention_sparsity.mean);
         erg_jsonw_obj_end(w);
     }
     erg_jsonw_arr_end(w);

@@ -198,7 +198,8 @@ static int load_by(struct erg_rows *rows, struct erg_store *store, const char *i
                    struct erg_err *err)
 {
     struct wanted wanted = {.token = o->token};
-    int rc = erg_rollup_new(&wanted.rollup, keys | ERG_UNPROFILED_APART, err);
+    int rc = erg_rollup_new(&wanted.rollup,
+                            keys | ERG_BY_COMPONENT | ERG_BY_OPERATION | ERG_UNPROFILED_APART, err);
     if (!rc)
         erg_rollup_attribute(wanted.rollup, model);
     if (!rc && o->token >= 0)
@@ -246,11 +247,21 @@ static const struct {
     const char *name;
     enum erg_metric metric;
 } metrics[] = {
-    {"energy", ERG_METRIC_ENERGY},        {"time", ERG_METRIC_TIME},
-    {"power", ERG_METRIC_POWER},          {"count", ERG_METRIC_COUNT},
-    {"flops", ERG_METRIC_FLOPS},          {"bytes", ERG_METRIC_BYTES},
-    {"activation_mean", ERG_METRIC_MEAN}, {"activation_std", ERG_METRIC_STD},
-    {"activation_max", ERG_METRIC_MAX},   {"activation_sparsity", ERG_METRIC_SPARSITY},
+    {"energy", ERG_METRIC_ENERGY},
+    {"time", ERG_METRIC_TIME},
+    {"power", ERG_METRIC_POWER},
+    {"count", ERG_METRIC_COUNT},
+    {"flops", ERG_METRIC_FLOPS},
+    {"bytes", ERG_METRIC_BYTES},
+    {"activation_mean", ERG_METRIC_MEAN},
+    {"activation_std", ERG_METRIC_STD},
+    {"activation_max", ERG_METRIC_MAX},
+    {"activation_sparsity", ERG_METRIC_SPARSITY},
+    {"activation_kill_ratio", ERG_METRIC_KILL_RATIO},
+    {"variance_ratio", ERG_METRIC_VARIANCE_RATIO},
+    {"attention_entropy", ERG_METRIC_ATTENTION_ENTROPY},
+    {"max_attention_weight", ERG_METRIC_ATTENTION_WEIGHT},
+    {"attention_sparsity", ERG_METRIC_ATTENTION_SPARSITY},
 };
 
 /* What was asked for, else energy where it is known, else time. */
@@ -299,6 +310,34 @@ static void put_comparison(struct erg_listing *table, const struct erg_row *row)
                       erg_show_energy(fmax(by_time, by_activity), b));
 }
 
+/* What is known of a row beside its cost: at most one kind of it where rows are operations. */
+static void put_detail(struct erg_listing *table, const struct erg_row *row)
+{
+    char a[ERG_UNIT_BYTES], b[ERG_UNIT_BYTES], c[ERG_UNIT_BYTES];
+    if (row->attention_entropy.count)
+        erg_listing_cellf(table, "entropy %s, largest %s, sparse %s",
+                          erg_show_plain(row->attention_entropy.mean, a),
+                          erg_show_plain(row->max_attention_weight.mean, b),
+                          erg_show_ratio(row->attention_sparsity.mean, c));
+    else if (row->kill_ratio.count)
+        erg_listing_cellf(table, "killed %s", erg_show_ratio(row->kill_ratio.mean, a));
+    else if (row->variance_ratio.count)
+        erg_listing_cellf(table, "variance ratio %s", erg_show_plain(row->variance_ratio.mean, a));
+    else
+        erg_listing_cell(table, "");
+}
+
+/* Whether there is a column of those: of parts of layers, when some row has one. */
+static bool detailed(const struct erg_rows *rows, const struct view *view)
+{
+    for (size_t i = 0; i < rows->count && view->keys & ERG_BY_COMPONENT; i++) {
+        const struct erg_row *row = &rows->items[i];
+        if (row->attention_entropy.count || row->kill_ratio.count || row->variance_ratio.count)
+            return true;
+    }
+    return false;
+}
+
 static void add_columns(struct erg_listing *table, const struct erg_rows *rows,
                         const struct view *view, bool counted, enum erg_metric metric)
 {
@@ -330,6 +369,8 @@ static void add_columns(struct erg_listing *table, const struct erg_rows *rows,
         erg_listing_column(table, view->keys ? "spans" : "tokens", true);
     if (metric > ERG_METRIC_COUNT)
         erg_listing_column(table, metrics[metric].name, true);
+    if (detailed(rows, view))
+        erg_listing_column(table, "detail", false);
 }
 
 static void put_keys(struct erg_listing *table, const struct erg_row *row)
@@ -361,8 +402,12 @@ static double share_of(const struct erg_row *row, enum erg_metric metric, double
     return adds_up && whole > 0 ? erg_row_value(row, metric) / whole : NAN;
 }
 
-static void put_row(struct erg_listing *table, const struct erg_row *row, bool counted,
-                    bool is_compared, enum erg_metric metric, double whole)
+struct layout {
+    bool counted, compared, detailed;
+};
+
+static void put_row(struct erg_listing *table, const struct erg_row *row, struct layout layout,
+                    enum erg_metric metric, double whole)
 {
     char a[ERG_UNIT_BYTES];
     put_keys(table, row);
@@ -370,16 +415,18 @@ static void put_row(struct erg_listing *table, const struct erg_row *row, bool c
     const char *mark = row->extrapolated ? "~" : "";
     erg_listing_cellf(table, "%s%s", mark,
                       erg_show_energy(erg_row_value(row, ERG_METRIC_ENERGY), a));
-    if (is_compared)
+    if (layout.compared)
         put_comparison(table, row);
     erg_listing_cellf(table, "%s%s", mark, erg_show_time(erg_row_value(row, ERG_METRIC_TIME), a));
     erg_listing_cell(table, erg_show_power(erg_row_value(row, ERG_METRIC_POWER), a));
-    if (counted)
+    if (layout.counted)
         erg_listing_cell(table, erg_show_count(erg_row_value(row, ERG_METRIC_COUNT), a));
     if (metric == ERG_METRIC_FLOPS || metric == ERG_METRIC_BYTES)
         erg_listing_cell(table, erg_show_count(erg_row_value(row, metric), a));
     else if (metric > ERG_METRIC_COUNT)
         erg_listing_cell(table, erg_show_plain(erg_row_value(row, metric), a));
+    if (layout.detailed)
+        put_detail(table, row);
 }
 
 static int print_text(struct erg_cli *cli, const struct erg_rows *rows, const struct view *view,
@@ -391,11 +438,13 @@ static int print_text(struct erg_cli *cli, const struct erg_rows *rows, const st
         erg_cli_note(cli, "nothing to show");
         return ERG_EXIT_OK;
     }
-    bool counted = view->keys || strcmp(view->by, "phase") == 0;
-    add_columns(&table, rows, view, counted, metric);
+    struct layout layout = {.counted = view->keys || strcmp(view->by, "phase") == 0,
+                            .compared = compared(rows),
+                            .detailed = detailed(rows, view)};
+    add_columns(&table, rows, view, layout.counted, metric);
     for (size_t i = 0; i < rows->count; i++) {
         if (!rows->items[i].replaced)
-            put_row(&table, &rows->items[i], counted, compared(rows), metric, whole);
+            put_row(&table, &rows->items[i], layout, metric, whole);
     }
     int rc = erg_listing_write(&table, 0, &text);
     erg_rows_footnote(rows, &text);
@@ -441,7 +490,8 @@ static double whole_of(const struct erg_rows *rows, enum erg_metric metric,
 
 bool erg_show_is_split(const struct erg_show_options *options)
 {
-    return find_view(options)->keys != 0;
+    const struct view *view = find_view(options);
+    return view && view->keys != 0;
 }
 
 int erg_show_table(struct erg_cli *cli, struct erg_store *store, const char *id,
