@@ -29,7 +29,8 @@ static void read_experts(struct erg_collect *collect, size_t i)
     const struct ggml_tensor *chosen = user->src[2]; /* the first columns of the sorted ids */
     size_t used = (size_t)chosen->ne[0], tokens = (size_t)chosen->ne[1];
     size_t experts = (size_t)user->src[0]->ne[2], first = collect->ids.count;
-    bool fits = chosen->type == GGML_TYPE_I32 && used <= experts && experts <= ERG_MAX_EXPERTS;
+    bool fits = chosen->type == GGML_TYPE_I32 && tokens > 0 && used <= experts &&
+                experts <= ERG_MAX_EXPERTS; /* the last layer may have no rows at all */
     const char *data = fits ? erg_collect_data(collect, chosen) : NULL;
     uint16_t *ids = data ? erg_list_add(&collect->ids, tokens * used, sizeof(*ids)) : NULL;
     struct erg_routing_reading *reading =
