@@ -150,23 +150,24 @@ static void add_rows(struct erg_collect *collect, const struct erg_tensor_view *
     erg_stats_add(collect->kernels, view, rows->sampled ? &rows->rows : NULL, moments);
 }
 
-/* The share of negative elements in the half of each row that is the gate. */
+/* The share of negative elements in the half of each row of `gate` that is the gate. */
 static float negative_half(struct erg_collect *collect, const struct ggml_tensor *activation,
-                           struct erg_tensor_view view, const struct token_rows *rows)
+                           const struct ggml_tensor *gate, int64_t n_tokens)
 {
     struct erg_moments moments = {.part = ERG_STATS_NEGATIVE};
     struct erg_stats stats;
+    struct erg_tensor_view view;
+    struct token_rows rows;
+    if (!erg_collect_view(collect, gate, &view)) {
+        return NAN;
+    }
+    choose_rows(collect, &view, n_tokens, &rows);
     bool swapped = activation->op_params[1] != 0; /* the gate comes second */
     view.ne[0] /= 2;
     view.data = (const char *)view.data + (swapped ? (size_t)view.ne[0] * view.nb[0] : 0);
-    add_rows(collect, &view, rows, &moments);
+    add_rows(collect, &view, &rows, &moments);
     erg_stats_finish(&moments, &stats);
     return (float)stats.negative_ratio;
-}
-
-static size_t row_count(const struct ggml_tensor *tensor)
-{
-    return (size_t)(tensor->ne[1] * tensor->ne[2] * tensor->ne[3]);
 }
 
 /* Variance of each row, those of a token side by side, of the tokens chosen; how many. */
@@ -203,8 +204,8 @@ static void read_norm_input(struct erg_collect *collect, size_t i, int64_t n_tok
     size_t norm = (size_t)collect->graph->links[i].norm;
     const struct ggml_tensor *input = collect->graph->keys[norm].tensor->src[0];
     struct erg_tensor_view view;
-    if (row_count(input) <= 1 || !erg_collect_view(collect, input, &view)) {
-        return; /* one row: its moments say it all */
+    if (!erg_collect_view(collect, input, &view)) {
+        return;
     }
     struct norm_rows rows = {.norm = norm, .first = collect->variances.count};
     rows.count = row_variances(collect, &view, n_tokens);
@@ -246,8 +247,7 @@ static float read_norm_output(struct erg_collect *collect, size_t i,
                               const struct erg_reading *reading, int64_t n_tokens)
 {
     size_t norm = (size_t)collect->graph->links[i].normed;
-    const struct ggml_tensor *input = collect->graph->keys[norm].tensor->src[0];
-    if (row_count(input) <= 1) {
+    if (collect->graph->links[i].row > 0) {
         return single_ratio(collect, norm, reading);
     }
     const struct norm_rows *norms = collect->norms.items;
@@ -291,20 +291,18 @@ const struct erg_reading *erg_collect_find(const struct erg_collect *collect, si
 
 /* What a reading says beyond the moments, of a graph whose links are known. */
 static void read_links(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens,
-                       const struct erg_tensor_view *view, struct erg_reading *reading)
+                       struct erg_reading *reading)
 {
     const struct erg_graph *graph = collect->graph;
     const struct erg_graph_links *links = &graph->links[i];
     if (links->halves >= 0) {
-        struct token_rows rows;
-        choose_rows(collect, view, n_tokens, &rows);
-        reading->negative_ratio =
-            negative_half(collect, graph->keys[links->halves].tensor, *view, &rows);
+        reading->negative_ratio = negative_half(collect, graph->keys[links->halves].tensor,
+                                                graph->keys[i].tensor, n_tokens);
     }
     if (what & ERG_WHAT_ACTIVATION) {
         reading->extra = kill_ratio(collect, (size_t)links->gate);
     }
-    if (what & ERG_WHAT_NORM_INPUT) {
+    if ((what & ERG_WHAT_NORM_INPUT) && links->row <= 0) {
         read_norm_input(collect, i, n_tokens);
     }
     if (what & ERG_WHAT_NORM_OUTPUT) {
@@ -335,8 +333,8 @@ static void finish(const struct erg_moments *moments, struct erg_reading *readin
     reading->variance = stats.variance;
 }
 
-static bool read_tensor(struct erg_collect *collect, size_t i, unsigned what, int64_t n_tokens,
-                        struct erg_moments *moments, struct erg_reading *reading)
+static bool add_tensor(struct erg_collect *collect, size_t i, int64_t n_tokens,
+                       struct erg_moments *moments)
 {
     struct erg_tensor_view view;
     struct token_rows rows;
@@ -345,10 +343,6 @@ static bool read_tensor(struct erg_collect *collect, size_t i, unsigned what, in
     }
     choose_rows(collect, &view, n_tokens, &rows);
     add_rows(collect, &view, &rows, moments);
-    finish(moments, reading);
-    if (what & ~(unsigned)ERG_WHAT_MOMENTS) {
-        read_links(collect, i, what, n_tokens, &view, reading);
-    }
     return true;
 }
 
@@ -360,18 +354,21 @@ static void read_moments(struct erg_collect *collect, size_t i, unsigned what, b
     const struct erg_graph_piece *piece = pieces ? &collect->graph->pieces[i] : NULL;
     struct erg_reading reading = {.node = (uint32_t)i, .what = what, .extra = NAN};
     bool read = true;
-    if (what == ERG_WHAT_MOMENTS && piece && piece->data) {
-        add_piece(collect, piece, &moments);
-        finish(&moments, &reading);
-    } else if (what & ERG_WHAT_SCORES) {
+    if (what & ERG_WHAT_SCORES) {
         read = erg_collect_scores(collect, i, &moments);
-        finish(&moments, &reading);
+    } else if (piece && piece->data) {
+        add_piece(collect, piece, &moments);
     } else {
-        read = read_tensor(collect, i, what, n_tokens, &moments, &reading);
+        read = add_tensor(collect, i, n_tokens, &moments);
     }
-    struct erg_reading *kept = read && moments.count > 0 /* without logits there are empty ones */
-                                   ? erg_list_add(&collect->readings, 1, sizeof(*kept))
-                                   : NULL;
+    if (!read || moments.count == 0) {
+        return; /* a pass without logits has empty tensors */
+    }
+    finish(&moments, &reading);
+    if (what & (ERG_WHAT_SIGN | ERG_WHAT_ACTIVATION | ERG_WHAT_NORM_INPUT | ERG_WHAT_NORM_OUTPUT)) {
+        read_links(collect, i, what, n_tokens, &reading);
+    }
+    struct erg_reading *kept = erg_list_add(&collect->readings, 1, sizeof(*kept));
     if (kept) {
         *kept = reading;
     }

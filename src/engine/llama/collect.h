@@ -19,13 +19,15 @@ enum {
     ERG_COLLECT_QUERIES = 256, /* … and in one attention matrix */
 };
 
-/* What was read of one node. */
+/* What was read of one node: a cache line's worth. NaN where not known. */
 struct erg_reading {
     uint32_t node; /* index in the graph's list */
     uint32_t what; /* bits of enum erg_what */
-    struct erg_moments moments;
-    float negative_ratio; /* of the half that is a gate; NaN when there is none */
-    float extra;          /* kill ratio of an activation, variance ratio of a norm; or NaN */
+    uint32_t count;
+    float mean_abs, max_abs, sparsity_ratio;
+    float negative_ratio; /* of a gate */
+    float extra;          /* kill ratio of an activation, variance ratio of a norm */
+    double mean, variance;
 };
 
 /* Of a softmax: `heads` entropies, largest weights and sparsities at `first` of the floats. */

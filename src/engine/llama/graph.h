@@ -48,6 +48,7 @@ struct erg_graph_links {
     int32_t softmax; /* SCORES: the softmax that has the mask */
     int32_t norm;    /* NORM_INPUT: the norm that reads it */
     int32_t normed;  /* NORM_OUTPUT: the norm it is the result of */
+    int32_t row;     /* these: 1 when the norm reads a single row, whose moments say it all */
     int32_t gate;    /* an activation: the node whose negative elements it suppresses */
     int32_t halves;  /* the activation, of one operand, that takes half of this node as its gate */
     int32_t routed;  /* EXPERTS: the first node that computes with the experts chosen */

@@ -155,7 +155,7 @@ static void plan_one(const struct plan *plan, size_t i)
     if (graph->options.operations) {
         bool numbers = holds_numbers(tensor_of(plan, i)) && !moves_data(node->component);
         node->deep = chosen && numbers ? ERG_WHAT_MOMENTS : 0;
-        graph->links[i] = (struct erg_graph_links){-1, -1, -1, -1, -1, -1};
+        graph->links[i] = (struct erg_graph_links){-1, -1, -1, -1, -1, -1, -1};
     }
 }
 
@@ -204,6 +204,12 @@ static void plan_norm(const struct plan *plan, size_t norm)
     int input = plan->facts[norm].src[0].node; /* of a layer not chosen, maybe, or only moved */
     if (input < 0 || !graph->nodes[result].deep) {
         return;
+    }
+    const struct ggml_tensor *rows = tensor_of(plan, norm)->src[0];
+    bool single = rows->ne[1] * rows->ne[2] * rows->ne[3] == 1;
+    int32_t *row_of[] = {&graph->links[result].row, &graph->links[input].row};
+    for (size_t k = 0; k < 2; k++) {
+        *row_of[k] = single && *row_of[k] != 0;
     }
     graph->nodes[result].deep |= ERG_WHAT_NORM_OUTPUT;
     graph->links[result].normed = (int32_t)norm;

@@ -16,8 +16,7 @@ struct run {
     int64_t t_ns; /* where the next stretch starts */
     uint64_t duration_ns;
     double flops, bytes;
-    bool has_moments;
-    struct erg_moments moments;
+    struct erg_reading values;             /* of the tensors read, together; count 0 = of none */
     struct erg_attention_reading *softmax; /* in the span */
     struct erg_routing_reading *choice;
     float extra;
@@ -46,13 +45,11 @@ static void fill_values(const struct run *run, struct ergon_span_values *out)
         out->std = (float)stats.std;
         out->max = (float)stats.max_weight;
         out->sparsity = (float)stats.sparsity_ratio;
-    } else if (run->has_moments) {
-        struct erg_stats stats;
-        erg_stats_finish(&run->moments, &stats);
-        out->mean = (float)stats.mean_abs;
-        out->std = (float)stats.std;
-        out->max = (float)stats.max_abs;
-        out->sparsity = (float)stats.sparsity_ratio;
+    } else if (run->values.count > 0) {
+        out->mean = run->values.mean_abs;
+        out->std = (float)sqrt(run->values.variance);
+        out->max = run->values.max_abs;
+        out->sparsity = run->values.sparsity_ratio;
     }
 }
 
@@ -63,7 +60,7 @@ static void emit(struct run *run)
     }
     ERG_DELAY_SPAN();
     struct ergon_span_values values;
-    bool known = is_operations(run) || run->has_moments;
+    bool known = is_operations(run) || run->values.count > 0;
     if (known) {
         fill_values(run, &values);
     }
@@ -91,7 +88,7 @@ static void stretch_less(struct run *run, int layer, uint32_t component, uint32_
         run->operation = operation;
         run->duration_ns = 0;
         run->flops = run->bytes = 0;
-        run->has_moments = false;
+        run->values.count = 0;
         run->softmax = NULL;
         run->choice = NULL;
         run->extra = NAN;
@@ -124,6 +121,24 @@ static unsigned moments_of(const struct run *run, size_t i)
     return what & (ERG_WHAT_MOMENTS | ERG_WHAT_SCORES);
 }
 
+/* Two tensors taken as one (Chan, Golub, LeVeque 1979). */
+static void add_reading(struct erg_reading *into, const struct erg_reading *from)
+{
+    if (into->count == 0) {
+        *into = *from;
+        return;
+    }
+    double a = into->count, b = from->count, share = b / (a + b);
+    double distance = from->mean - into->mean;
+    into->mean += distance * share;
+    into->variance +=
+        (from->variance - into->variance) * share + distance * distance * share * (1 - share);
+    into->mean_abs += (float)share * (from->mean_abs - into->mean_abs);
+    into->sparsity_ratio += (float)share * (from->sparsity_ratio - into->sparsity_ratio);
+    into->max_abs = fmaxf(into->max_abs, from->max_abs);
+    into->count += from->count;
+}
+
 /* What was read of the nodes [from, to) of this component; several tensors are taken together. */
 static void add_statistics(struct run *run, size_t from, size_t to, uint32_t component)
 {
@@ -141,14 +156,7 @@ static void add_statistics(struct run *run, size_t from, size_t to, uint32_t com
             moments_of(run, i) == 0 || nodes[i].component_id != component) {
             continue;
         }
-        if (run->has_moments) {
-            struct erg_moments more = reading->moments;
-            more.part = run->moments.part = ERG_STATS_UNSIGNED;
-            erg_moments_merge(&run->moments, &more);
-        } else {
-            run->moments = reading->moments;
-        }
-        run->has_moments = true;
+        add_reading(&run->values, reading);
         run->extra = isnan(reading->extra) ? run->extra : reading->extra;
     }
 }
