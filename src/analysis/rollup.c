@@ -193,6 +193,7 @@ static void add_values(struct erg_rollup_row *row, uint32_t *stat_count,
     if (isnan(mean))
         return;
     ++*stat_count;
+    row->statistics = *stat_count;
     row->mean = running_mean(row->mean, mean, *stat_count);
     row->std = running_mean(row->std, value_at(pass, ERG_VALUE_STD, i), *stat_count);
     row->sparsity = running_mean(row->sparsity, value_at(pass, ERG_VALUE_SPARSITY, i), *stat_count);

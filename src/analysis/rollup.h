@@ -40,6 +40,7 @@ struct erg_rollup_row {
     struct erg_energy energy;
     double flops, bytes;             /* sums; 0 when not known */
     double mean, std, max, sparsity; /* averages over spans (max: maximum); NaN = none */
+    int64_t statistics;              /* spans behind these */
     /* averages over the spans that have them; of attention the averages over heads */
     struct erg_average extra; /* kill ratio or variance ratio: see erg_extra_kind() */
     struct erg_average attention_entropy, max_attention_weight, attention_sparsity;

@@ -41,9 +41,8 @@ static const struct erg_option options[] = {
      .name = "metric",
      .value = "METRIC",
      .choices = metric_choices,
-     .help =
-         "what to sort by: energy, time, power, count, flops, bytes, activation_…, attention_…, "
-         "max_attention_weight or variance_ratio",
+     .help = "what to sort by: energy, time, power, count, flops, bytes, activation_… or "
+             "attention_…",
      FIELD(metric)},
     {.kind = ERG_OPT_CHOICE,
      .name = "attribution",

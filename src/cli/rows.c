@@ -105,9 +105,10 @@ static void merge_deep(struct erg_row *sum, const struct erg_rollup_row *part,
 
 static void merge(struct erg_row *sum, const struct erg_rollup_row *part)
 {
-    sum->mean = merge_mean(sum->mean, sum->count, part->mean, part->count);
-    sum->std = merge_mean(sum->std, sum->count, part->std, part->count);
-    sum->sparsity = merge_mean(sum->sparsity, sum->count, part->sparsity, part->count);
+    sum->mean = merge_mean(sum->mean, sum->statistics, part->mean, part->statistics);
+    sum->std = merge_mean(sum->std, sum->statistics, part->std, part->statistics);
+    sum->sparsity = merge_mean(sum->sparsity, sum->statistics, part->sparsity, part->statistics);
+    sum->statistics += part->statistics;
     sum->max = fmax(sum->max, part->max);
     sum->duration_ns += part->duration_ns;
     sum->count += part->count;

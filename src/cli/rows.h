@@ -28,6 +28,7 @@ struct erg_row {
     bool extrapolated; /* … with these many times what was measured: */
     double energy_scale, time_scale;
     double flops, bytes, mean, std, max, sparsity;
+    int64_t statistics; /* spans behind the last four */
     struct erg_average kill_ratio, variance_ratio;
     struct erg_average attention_entropy, max_attention_weight, attention_sparsity;
     const char *split;                  /* attribution model of `energy`; NULL = not split by one */

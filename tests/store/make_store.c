@@ -158,7 +158,7 @@ static void add_values(struct make_pass *pass, uint32_t i, const struct typical 
             (float)(0.01 / (0.05 + scale) * log_normal(shape, shape->spread / 3));
     }
     if (shape->detail == MAKE_DEEP) {
-        values[ERG_VALUE_EXTRA][i] = extra_value(typical->operation, shape);
+        values[ERG_VALUE_EXTRA][i] = extra_value(typical->operation, &pass->own);
         values[ERG_VALUE_FLOPS][i] = (float)(typical->us * 2e4 * n_tokens);
         values[ERG_VALUE_BYTES][i] = (float)(typical->us * 1e4);
     }
@@ -251,6 +251,8 @@ void make_pass(struct make_pass *out, struct make_shape *shape, uint32_t index, 
             out->values[c] = must(calloc(most, sizeof(float)));
         out->row.values[c] = out->values[c];
     }
+    out->own = *shape;
+    out->own.seed ^= UINT64_C(0x5DEECE66D);
     out->row.index = index;
     out->row.phase = phase;
     out->row.position = position;
@@ -269,7 +271,7 @@ void make_pass(struct make_pass *out, struct make_shape *shape, uint32_t index, 
             add_spans(out, shape, layer, ALL(layer_components));
     }
     add_spans(out, shape, -1, ALL(behind));
-    add_details(out, shape);
+    add_details(out, &out->own);
     int64_t ticks = 7; /* unattributed */
     for (uint32_t i = 0; i < out->row.n_spans; i++)
         ticks += out->spans[i].ticks;

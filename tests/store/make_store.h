@@ -46,6 +46,7 @@ struct make_pass {
     float *values[ERG_VALUE_COLUMNS];
     struct erg_attention_row *attention;
     struct erg_routing_row *routing;
+    struct make_shape own; /* draws what only deep passes have, so that the rest stays as it is */
 };
 
 void make_pass(struct make_pass *out, struct make_shape *shape, uint32_t index, uint32_t phase,
