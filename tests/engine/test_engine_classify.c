@@ -22,9 +22,9 @@ struct graph {
     size_t count;
 };
 
-static const char *const recorded[] = {"llama", "llama-fa", "llama-fused", "mixtral", "qwen2",
-                                       "qwen3", "qwen2moe", "qwen3moe",    "phi2",    "phi3",
-                                       "gemma", "gemma2",   "gemma2-fa",   "gemma3"};
+static const char *const recorded[] = {"llama",  "llama-fa", "llama-fused", "mixtral",   "qwen2",
+                                       "qwen3",  "qwen2moe", "qwen3moe",    "phi2",      "phi3",
+                                       "phimoe", "gemma",    "gemma2",      "gemma2-fa", "gemma3"};
 enum { RECORDED = sizeof(recorded) / sizeof(*recorded) };
 
 static int number(const char *text)
