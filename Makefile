@@ -8,7 +8,7 @@ TOKENS ?= 320
 FUZZ_SECONDS ?= 20
 KILLS ?= 100
 CAMPAIGN_SECONDS ?= 600
-export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
+export CTEST_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 export MODEL PROMPT TOKENS
 
 all: ## build build/bin/ergon and build/bin/ergon-llama
@@ -24,6 +24,12 @@ test: ## build and run every test
 	@cmake --preset release -DERGON_TESTS=ON
 	@cmake --build --preset release
 	@ctest --preset release
+
+test-vulkan: ## run the engine on ggml's Vulkan back end and a driver in software (takes minutes)
+	@tools/setup vulkan
+	@cmake --preset release -DERGON_TESTS=ON
+	@cmake --build --preset release
+	@ERGON_TEST_VULKAN=1 ctest --preset release -L vulkan
 
 bench: ## build and run the benchmarks
 	@tools/setup test
@@ -74,5 +80,5 @@ clean: ## remove every build folder (not .prefix/)
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test bench install dist format sanitize sanitize-asan sanitize-tsan fuzz campaign \
+.PHONY: all demo test test-vulkan bench install dist format sanitize sanitize-asan sanitize-tsan fuzz campaign \
 	check-bare check-dist clean help

@@ -1,4 +1,5 @@
-# Finds libllama and ggml: the system's (pkg-config), else the private prefix of tools/setup.
+# Finds libllama and ggml: the system's (pkg-config, on macOS llama.cpp's own CMake package), else the
+# private prefix of tools/setup.
 #
 # Gives the target ergon_llama_api (headers, libraries, ERGON_LLAMA_VERSION and ERGON_GGML_VERSION as
 # string definitions), ERGON_LLAMA_VERSION, ERGON_GGML_VERSION, and ERGON_LLAMA_PREFIX (empty when the
@@ -25,6 +26,25 @@ function(ergon_llama_from_system out_found)
     target_link_libraries(ergon_llama_api INTERFACE PkgConfig::LLAMA)
     set(ERGON_LLAMA_VERSION ${LLAMA_llama_VERSION} PARENT_SCOPE)
     set(ERGON_GGML_VERSION ${LLAMA_ggml_VERSION} PARENT_SCOPE)
+    set(ERGON_LLAMA_PREFIX "" PARENT_SCOPE)
+    set(${out_found} TRUE PARENT_SCOPE)
+endfunction()
+
+# Homebrew's llama.cpp numbers its versions otherwise: whether it is one we know is found by compiling.
+function(ergon_llama_from_package out_found)
+    set(${out_found} FALSE PARENT_SCOPE)
+    find_package(llama CONFIG QUIET)
+    if(NOT llama_FOUND)
+        return()
+    endif()
+    target_link_libraries(ergon_llama_api INTERFACE llama)
+    foreach(name LLAMA GGML)
+        set(version unknown)
+        if(${name}_VERSION)
+            set(version ${${name}_VERSION})
+        endif()
+        set(ERGON_${name}_VERSION ${version} PARENT_SCOPE)
+    endforeach()
     set(ERGON_LLAMA_PREFIX "" PARENT_SCOPE)
     set(${out_found} TRUE PARENT_SCOPE)
 endfunction()
@@ -71,12 +91,16 @@ set(ergon_llama_found FALSE)
 if(ERGON_LLAMA_SYSTEM)
     ergon_llama_from_system(ergon_llama_found)
 endif()
-if(NOT ergon_llama_found AND NOT ERGON_LLAMA_SYSTEM STREQUAL "ON")
+if(NOT ergon_llama_found AND (APPLE OR ERGON_LLAMA_SYSTEM STREQUAL "ON"))
+    ergon_llama_from_package(ergon_llama_found)
+endif()
+if(NOT ergon_llama_found AND NOT APPLE AND NOT ERGON_LLAMA_SYSTEM STREQUAL "ON")
     ergon_llama_from_prefix(${ergon_prefix}/llama ergon_llama_found)
 endif()
 if(NOT ergon_llama_found)
     message(FATAL_ERROR "no libllama >= ${ERGON_LLAMA_LEAST} with ggml >= ${ERGON_GGML_LEAST}, "
-        "neither on this system nor in '${ergon_prefix}/llama' (run tools/setup)")
+        "neither on this system nor in '${ergon_prefix}/llama' (run tools/setup; on macOS "
+        "brew install llama.cpp)")
 endif()
 message(STATUS "libllama ${ERGON_LLAMA_VERSION}, ggml ${ERGON_GGML_VERSION} ${ERGON_LLAMA_PREFIX}")
 target_compile_definitions(ergon_llama_api INTERFACE

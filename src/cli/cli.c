@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/system.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -70,10 +71,22 @@ static const char *command_name(const struct erg_cli *cli)
     return cli->command ? cli->command->name : "";
 }
 
-static void print_error(const struct erg_cli *cli, const char *text)
+/* "ergon NAME: TEXT" on stderr; what of a user's words or a file's is not UTF-8 is not passed on.
+ */
+static void print_line(const struct erg_cli *cli, const char *text, const char *hint)
 {
     const char *name = command_name(cli);
-    fprintf(stderr, "ergon%s%s: %s\n", *name ? " " : "", name, text);
+    struct erg_buf line = {0};
+    erg_buf_printf(&line, "ergon%s%s: ", *name ? " " : "", name);
+    erg_utf8_sanitize(text, strlen(text), &line);
+    erg_buf_puts(&line, hint);
+    fprintf(stderr, "%s\n", erg_buf_status(&line) ? "ergon: out of memory" : erg_buf_view(&line));
+    erg_buf_deinit(&line);
+}
+
+static void print_error(const struct erg_cli *cli, const char *text)
+{
+    print_line(cli, text, "");
 }
 
 int erg_cli_fail(const struct erg_cli *cli, const struct erg_err *err)
@@ -85,8 +98,9 @@ int erg_cli_fail(const struct erg_cli *cli, const struct erg_err *err)
 static int usage_error(const struct erg_cli *cli, const char *text)
 {
     const char *name = command_name(cli);
-    fprintf(stderr, "ergon%s%s: %s (try 'ergon %s%s--help')\n", *name ? " " : "", name, text, name,
-            *name ? " " : "");
+    char hint[64];
+    snprintf(hint, sizeof hint, " (try 'ergon %s%s--help')", name, *name ? " " : "");
+    print_line(cli, text, hint);
     return ERG_EXIT_USAGE;
 }
 

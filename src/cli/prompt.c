@@ -38,6 +38,21 @@ static int read_stdin(char **out_text, size_t *out_len, struct erg_err *err)
     return *out_text ? 0 : erg_fail(err, ERG_NOMEM, "no memory for the prompt");
 }
 
+/* Engines get the prompt as JSON, with everything else they are told in one document. */
+enum { MAX_ESCAPED_BYTES = ERG_MAX_JSON_BYTES - (1 << 20) };
+
+static size_t escaped_bytes(const char *text, size_t len)
+{
+    size_t bytes = len;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bytes += c == '"' || c == '\\' || strchr("\b\f\n\r\t", c) ? 1
+                 : c < 0x20 || c == 0x7f                          ? 5
+                                                                  : 0;
+    }
+    return bytes;
+}
+
 static int check(const char *text, size_t len, struct erg_err *err)
 {
     if (len > ERG_MAX_PROMPT_BYTES)
@@ -52,6 +67,11 @@ static int check(const char *text, size_t len, struct erg_err *err)
             return erg_fail(err, ERG_INVALID, "the prompt holds a NUL byte at offset %zu", i);
         i += step;
     }
+    if (escaped_bytes(text, len) > MAX_ESCAPED_BYTES)
+        return erg_fail(err, ERG_INVALID,
+                        "the prompt is longer than %d bytes with its control characters written "
+                        "out, as engines get it",
+                        MAX_ESCAPED_BYTES);
     return 0;
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/fit.h"
 
+#include "base/limits.h"
 #include "model/blueprint.h"
 #include "record/machine.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define GIB ((double)(1 << 30))
 
@@ -61,6 +64,27 @@ static double context_tokens(const struct erg_run_options *options,
     return limit > 0 && wanted > limit ? limit : wanted;
 }
 
+/* A split model is NAME-00001-of-00003.gguf and its fellows; those that are not there are none. */
+static double other_files_bytes(const char *path, const struct erg_model_info *info)
+{
+    static const char first[] = "-00001-of-";
+    size_t len = strlen(path), tail = sizeof first - 1 + strlen("00003.gguf");
+    char other[ERG_MAX_PATH_BYTES];
+    double bytes = 0;
+    if (info->split_count < 2 || len < tail || len >= sizeof other ||
+        strncmp(path + len - tail, first, sizeof first - 1) != 0)
+        return 0;
+    memcpy(other, path, len + 1);
+    for (int64_t i = 2; i <= info->split_count && i <= 99999; i++) {
+        struct stat st;
+        char number[8];
+        snprintf(number, sizeof number, "-%05d", (int)i);
+        memcpy(other + len - tail, number, 6);
+        bytes += stat(other, &st) == 0 ? (double)st.st_size : 0;
+    }
+    return bytes;
+}
+
 /*
  * A synthetic model is first a file in memory, and what is quantised or not to be mapped is copied
  * out of it.
@@ -71,7 +95,7 @@ static double weights_bytes(const struct erg_run_options *options,
     struct erg_blueprint blueprint;
     const char *model = options->model_path;
     if (!erg_is_synth_spec(model) || erg_blueprint_parse(model, &blueprint, NULL))
-        return (double)info->file_bytes;
+        return (double)info->file_bytes + other_files_bytes(model, info);
     bool copied = options->no_mmap || erg_blueprint_is_quantised(&blueprint);
     return (double)info->file_bytes * (copied ? 2 : 1);
 }
@@ -81,16 +105,18 @@ int erg_fit_check(const struct erg_run_options *options, const struct erg_root *
 {
     struct erg_model_info info;
     bool on_cpu = !options->device || strcmp(options->device, "cpu") == 0;
-    double memory = (double)erg_machine_memory_bytes(root);
+    double memory = (double)erg_machine_usable_bytes(root);
     if (!on_cpu || memory <= 0 || erg_model_read(options->model_path, &info, NULL))
         return 0;
     double tokens = context_tokens(options, &info);
     double weights = weights_bytes(options, &info), cache = kv_bytes(options, &info, tokens);
     if (weights + cache <= memory)
         return 0;
-    return erg_fail(err, ERG_LIMIT,
-                    "'%.60s' needs %.3g GiB (weights %.3g, KV cache of %.0f tokens %.3g), this "
-                    "machine has %.3g GiB of memory (try a smaller --ctx or model)",
-                    options->model_path, (weights + cache) / GIB, weights / GIB, tokens,
-                    cache / GIB, memory / GIB);
+    return erg_fail(
+        err, ERG_LIMIT,
+        "'%.60s' needs %.3g GiB (weights %.3g, KV cache of %.0f tokens %.3g), this "
+        "%s %.3g GiB of memory (try a smaller --ctx or model)",
+        options->model_path, (weights + cache) / GIB, weights / GIB, tokens, cache / GIB,
+        memory < (double)erg_machine_memory_bytes(root) ? "container may use" : "machine has",
+        memory / GIB);
 }

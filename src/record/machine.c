@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "base/system.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -57,6 +58,77 @@ int64_t erg_machine_memory_bytes(const struct erg_root *root)
     char text[64];
     read_value(root, "/proc/meminfo", "MemTotal", ':', text, sizeof text);
     return memory_bytes(text);
+}
+
+/* The limit in `folder`; `most` when there is none, or a larger one ("max" is no number). */
+static int64_t limit_in(const struct erg_root *root, const char *folder, const char *file,
+                        int64_t most)
+{
+    char path[1200], text[32];
+    int64_t limit;
+    int len = snprintf(path, sizeof path, "%s/%s", folder, file);
+    if (len < 0 || (size_t)len >= sizeof path ||
+        erg_root_read_text(root, path, text, sizeof text, NULL) ||
+        erg_parse_i64(text, 1, INT64_MAX, &limit, NULL))
+        return most;
+    return limit < most ? limit : most;
+}
+
+/* The least of the limits of group `group` below `mount` and of those above it. */
+static int64_t limit_of_group(const struct erg_root *root, const char *mount, const char *group,
+                              const char *file, int64_t most)
+{
+    char folder[1100];
+    int len = snprintf(folder, sizeof folder, "%s%s", mount, group);
+    if (len < 0 || (size_t)len >= sizeof folder)
+        return most;
+    for (char *end = folder + len; end;) {
+        *end = '\0';
+        most = limit_in(root, folder, file, most);
+        end = strlen(folder) > strlen(mount) ? strrchr(folder, '/') : NULL;
+    }
+    return most;
+}
+
+static bool lists_memory(const char *controllers, size_t len)
+{
+    for (const char *at = controllers; at < controllers + len; at += strcspn(at, ",:") + 1) {
+        if (strcspn(at, ",:") == 6 && strncmp(at, "memory", 6) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A line "ID:CONTROLLERS:/GROUP" of /proc/self/cgroup; version 2 names no controllers. */
+static int64_t limit_of_line(const struct erg_root *root, char *line, int64_t most)
+{
+    char *controllers = strchr(line, ':');
+    char *group = controllers ? strchr(controllers + 1, ':') : NULL;
+    if (!group || group[1] != '/')
+        return most;
+    controllers++;
+    group++;
+    if (*controllers == ':')
+        return limit_of_group(root, "/sys/fs/cgroup", group, "memory.max", most);
+    if (!lists_memory(controllers, (size_t)(group - 1 - controllers)))
+        return most;
+    return limit_of_group(root, "/sys/fs/cgroup/memory", group, "memory.limit_in_bytes", most);
+}
+
+int64_t erg_machine_usable_bytes(const struct erg_root *root)
+{
+    char text[8192];
+    int64_t memory = erg_machine_memory_bytes(root), most = memory > 0 ? memory : INT64_MAX;
+    if (erg_root_read_text(root, "/proc/self/cgroup", text, sizeof text, NULL))
+        text[0] = '\0';
+    for (char *line = text; *line;) {
+        char *end = line + strcspn(line, "\n");
+        bool last = !*end;
+        *end = '\0';
+        most = limit_of_line(root, line, most);
+        line = last ? end : end + 1;
+    }
+    return most == INT64_MAX ? 0 : most;
 }
 
 void erg_machine_describe(const struct erg_root *root, struct erg_buf *out_json)

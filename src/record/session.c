@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/system.h"
+#include "base/utf8.h"
 #include "record/command.h"
 #include "record/conditions.h"
 #include "record/fit.h"
@@ -316,6 +317,12 @@ int erg_session_run(struct erg_session *session, const struct erg_run_options *o
     struct erg_live live;
     struct erg_err locked = {0};
     *out = (struct erg_run_result){0};
+    const char *model = options->model_path;
+    if (model && !erg_utf8_valid(model, strlen(model)))
+        return erg_fail(err, ERG_INVALID,
+                        "cannot run '%.150s': its path is not UTF-8, as engines are told it "
+                        "(rename it, or use a link)",
+                        model);
     int rc = check_store(options->store_path, &locked, err);
     if (rc == 0)
         rc = erg_fit_check(options, &session->root, err);

@@ -75,6 +75,27 @@ static void test_files(void **state)
     refuse(NULL, "the prompt holds a NUL byte at offset 1");
 }
 
+/* Control characters take six bytes each on the way to an engine. */
+static void test_control_characters(void **state)
+{
+    enum { MANY = 6 << 20 };
+    char *text = malloc(MANY);
+    (void)state;
+    assert_non_null(text);
+    memset(text, 1, MANY);
+    write_file(text, MANY);
+    refuse(NULL,
+           "the prompt is longer than 32505856 bytes with its control characters written out, "
+           "as engines get it");
+    memset(text, '\n', MANY);
+    text[0] = 'x';
+    write_file(text, MANY);
+    struct erg_prompts got;
+    assert_int_equal(erg_prompts_read(&got, NULL, path, false, NULL), 0);
+    erg_prompts_deinit(&got);
+    free(text);
+}
+
 static void test_no_file(void **state)
 {
     struct erg_prompts got;
@@ -89,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_no_file),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

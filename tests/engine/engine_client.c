@@ -2,6 +2,7 @@
 #include "engine/engine_client.h"
 
 #include "base/mem.h"
+#include "base/system.h"
 
 #include <math.h>
 #include <poll.h>
@@ -28,7 +29,7 @@ void engine_start_as(struct engine *engine, const char *program)
     int pair[2];
     struct erg_err err;
     memset(engine, 0, sizeof(*engine));
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(erg_system_socketpair(pair), 0);
     engine->pid = fork();
     assert_true(engine->pid >= 0);
     if (engine->pid == 0) {

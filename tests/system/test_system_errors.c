@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Bad input: one clear line, the documented exit status, nothing on stdout, nothing stored. */
 
@@ -79,6 +80,12 @@ static void test_prompts(void **state)
     free(prompt);
     check_error(2, "empty", "run", "-m", TALES, "-p", "");
     check_error(2, "UTF-8", "run", "-m", TALES, "-p", "abc\xff");
+    const char *link = in_folder("a\xff.gguf");
+    char target[4096];
+    assert_non_null(realpath(TALES, target));
+    assert_int_equal(symlink(target, link), 0);
+    check_error(2, "its path is not UTF-8", "run", "-m", link, "-p", "x");
+    check_error(4, "/no\xEF\xBF\xBD", "run", "-m", "/no\xff", "-p", "x");
     check_error(2, "prompt", "run", "-m", TALES);
 }
 

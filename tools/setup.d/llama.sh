@@ -111,6 +111,7 @@ fetch_llama() {
 
 ensure_llama() {
     local prefix=$1
+    [ "$(uname)" != Darwin ] || return 0 # Homebrew's, which CMake finds or asks for
     if [ -e "$prefix/versions" ] || system_has_llama; then
         return
     fi
