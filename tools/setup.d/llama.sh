@@ -85,21 +85,27 @@ unpack_packages() {
     done
 }
 
-fetch_llama() {
-    local prefix=$1 mirror work
+# A package world beside `folder`, in the variable `work` of the caller, removed at the end.
+open_package_world() {
+    local folder=$1 mirror
     command -v apt-get >/dev/null ||
         die "no libllama >= $llama_least here (see docs/building.md for systems without apt)"
     mirror=$(debian_mirror)
     [ -n "$mirror" ] ||
         die "no Debian archive among this system's package sources (set ERGON_DEBIAN_MIRROR=URL)"
-    say "fetching libllama and its C library from Debian ${ERGON_DEBIAN_SUITE:-sid} into $prefix"
-    mkdir -p "$(dirname "$prefix")"
-    work=$(mktemp -d "$(dirname "$prefix")/fetch.XXXXXX")
+    mkdir -p "$(dirname "$folder")"
+    work=$(mktemp -d "$(dirname "$folder")/fetch.XXXXXX")
     # shellcheck disable=SC2064 # the folder as it is called now
     trap "rm -rf '$work'" EXIT
     prepare_private_apt "$mirror"
     private_apt -o APT::Update::Error-Mode=any update ||
         die "cannot read the package list of Debian ${ERGON_DEBIAN_SUITE:-sid}"
+}
+
+fetch_llama() {
+    local prefix=$1 work
+    say "fetching libllama and its C library from Debian ${ERGON_DEBIAN_SUITE:-sid} into $prefix"
+    open_package_world "$prefix"
     private_apt -y --download-only install "${llama_packages[@]}" ||
         die "cannot fetch ${llama_packages[*]}"
     unpack_packages

@@ -6,6 +6,7 @@ build_packages=(gcc libc6-dev make cmake ninja-build pkg-config
     libsqlite3-dev libjansson-dev libzstd-dev libarchive-dev)
 test_packages=(libcmocka-dev g++ clang clang-format sqlite3 unzip zsh)
 fuzz_packages=(libclang-rt-dev)
+vulkan_packages=(libvulkan1 mesa-vulkan-drivers)
 
 # Those of the named packages that are not installed, one per line.
 missing_packages() {
