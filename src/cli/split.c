@@ -49,7 +49,7 @@ int erg_split_choose(const struct erg_cli *cli, struct erg_store *store, const c
     else
         take_time(cli, &choice, asked);
     const char *doubt = erg_activity_doubt(key.sources);
-    if (wants_activity && doubt)
+    if (wants_activity && doubt && !strstr(choice.why, doubt))
         erg_cli_note(cli, "warning: power is from '%s', %s", key.sources, doubt);
     return 0;
 }

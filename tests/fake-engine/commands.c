@@ -23,7 +23,7 @@ static bool is_command(const char *json, const char *name)
 
 static void obey(struct fake_engine *engine, const char *json)
 {
-    if (is_command(json, "run"))
+    if (is_command(json, "run") || is_command(json, "calibrate"))
         engine->run = true;
     else if (is_command(json, "load"))
         ergon_probe_log(engine->probe, ERGON_INFO, "loaded");
