@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sql.h"
 
-#include <errno.h>
 #include <math.h>
+#include <sys/resource.h>
 
 static int code_of(int rc)
 {
@@ -34,9 +34,13 @@ int erg_sql_fail(struct erg_err *err, sqlite3 *db, int rc, const char *what)
 {
     const char *text =
         db && sqlite3_errcode(db) == (rc & 0xff) ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
-    /* SQLite does not tell a file that may not grow (ulimit -f) from a broken disk. */
-    if ((rc & 0xff) == SQLITE_IOERR && db && sqlite3_system_errno(db) == EFBIG)
-        return erg_fail(err, ERG_LIMIT, "%s: file too large", what);
+    struct rlimit limit;
+    /* SQLite does not tell a file that may not grow from a broken disk. */
+    if ((rc & 0xff) == SQLITE_IOERR && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+        limit.rlim_cur != RLIM_INFINITY)
+        return erg_fail(err, ERG_LIMIT,
+                        "%s: %s (no file may exceed %llu bytes here, see ulimit -f)", what, text,
+                        (unsigned long long)limit.rlim_cur);
     return erg_fail(err, code_of(rc), "%s: %s", what, text);
 }
 
