@@ -15,13 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    RESAMPLES = 4000,
-    LEAST_PAIRS = 20,
-    MAX_PAIRS = 20000,
-    PROMPT_TOKENS = 64,
-    PREFILL_TOKENS = 512
-};
+enum { LEAST_PAIRS = 20, MAX_PAIRS = BENCH_MOST_VALUES, PROMPT_TOKENS = 64, PREFILL_TOKENS = 512 };
 
 struct pairs {
     int count;
@@ -31,6 +25,8 @@ struct pairs {
 /* What one row measures. */
 struct row {
     const char *what, *mode;
+    const char *against; /* the mode it is compared with; NULL = no profiling */
+    const char *flash;   /* flash attention of both sides */
     bool control;
     int prompt, pairs, block, threads;
 };
@@ -52,44 +48,6 @@ static void take_line(void *user, struct erg_text_view text)
     json_decref(json);
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(const double *values, int n)
-{
-    static double sorted[MAX_PAIRS];
-    memcpy(sorted, values, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, compare);
-    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-}
-
-/* SplitMix64: the same resamples in every run. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
-/* 95 % of the medians of as many values drawn from these, with replacement. */
-static void bootstrap(const double *values, int n, double *out_low, double *out_high)
-{
-    static double medians[RESAMPLES], drawn[MAX_PAIRS];
-    uint64_t state = 1;
-    for (int r = 0; r < RESAMPLES; r++) {
-        for (int i = 0; i < n; i++)
-            drawn[i] = values[next_random(&state) % (uint64_t)n];
-        medians[r] = median(drawn, n);
-    }
-    qsort(medians, RESAMPLES, sizeof *medians, compare);
-    *out_low = medians[RESAMPLES * 25 / 1000];
-    *out_high = medians[RESAMPLES * 975 / 1000];
-}
-
 /*
  * Which side went first alternates from pair to pair, so whatever going first is worth cancels in
  * the mean of two neighbours.
@@ -105,61 +63,115 @@ static int differences(const struct pairs *pairs, double *out_percent)
     return n;
 }
 
-static void print_row(const struct row *row, const struct pairs *pairs)
+static void name_row(const struct row *row, char *out, size_t out_bytes)
+{
+    const char *flash = strcmp(row->flash, "off") == 0 ? ", no flash attention" : "";
+    if (row->control)
+        snprintf(out, out_bytes, "%s A/A%s", row->what, flash);
+    else if (row->against)
+        snprintf(out, out_bytes, "%s %s over %s", row->what, row->mode, row->against);
+    else
+        snprintf(out, out_bytes, "%s %s", row->what, row->mode);
+}
+
+static void print_row(const struct row *row, const struct pairs *pairs, bool markdown)
 {
     static double percent[MAX_PAIRS];
     double low, high;
     int n = differences(pairs, percent);
     char name[64];
-    snprintf(name, sizeof name, "%s %s", row->what, row->control ? "A/A" : row->mode);
-    bootstrap(percent, n, &low, &high);
-    printf("%-18s %2d %4d %6d %+7.3f  [%+7.3f, %+7.3f] %9.1f %9.1f", name, row->threads, row->block,
-           pairs->count, median(percent, n), low, high, median(pairs->a_ns, pairs->count) / 1000,
-           median(pairs->b_ns, pairs->count) / 1000);
+    name_row(row, name, sizeof name);
+    bench_bootstrap(percent, n, &low, &high);
+    if (markdown) {
+        printf("| %s | %d | %d | %+.2f | %+.2f … %+.2f | %.2f | %.2f |\n", name, row->threads,
+               pairs->count, bench_median(percent, n), low, high,
+               bench_median(pairs->a_ns, pairs->count) / 1e6,
+               bench_median(pairs->b_ns, pairs->count) / 1e6);
+        fflush(stdout);
+        return;
+    }
+    printf("%-30s %2d %4d %6d %+7.3f  [%+7.3f, %+7.3f] %9.1f %9.1f", name, row->threads, row->block,
+           pairs->count, bench_median(percent, n), low, high,
+           bench_median(pairs->a_ns, pairs->count) / 1000,
+           bench_median(pairs->b_ns, pairs->count) / 1000);
     if (row->control)
         printf("        -\n");
     else
-        printf(" %8.1f\n", median(pairs->report_ns, pairs->count) / 1000);
+        printf(" %8.1f\n", bench_median(pairs->report_ns, pairs->count) / 1000);
     fflush(stdout);
 }
 
-static void measure(struct erg_engine *engine, const struct row *row)
+static void measure(struct erg_engine *engine, const struct row *row, bool markdown)
 {
     static struct pairs pairs;
-    char command[512];
+    char command[512], against[64] = "";
+    if (row->against)
+        snprintf(against, sizeof against, "\"against\":\"%s\",", row->against);
     pairs.count = 0;
     snprintf(command, sizeof command,
-             "{\"cmd\":\"bench\",\"what\":\"%s\",\"mode\":\"%s\",\"control\":%s,"
-             "\"prompt_tokens\":%d,\"pairs\":%d,\"block\":%d,\"threads\":%d}",
-             row->what, row->mode, row->control ? "true" : "false", row->prompt, row->pairs,
-             row->block, row->threads);
+             "{\"cmd\":\"bench\",\"what\":\"%s\",\"mode\":\"%s\",\"control\":%s,%s"
+             "\"flash_attn\":\"%s\",\"prompt_tokens\":%d,\"pairs\":%d,\"block\":%d,"
+             "\"threads\":%d}",
+             row->what, row->mode, row->control ? "true" : "false", against, row->flash,
+             row->prompt, row->pairs, row->block, row->threads);
     bench_engine_ask(engine, command, "measured", take_line, &pairs);
     if (pairs.count != row->pairs)
         bench_fail("%d of %d pairs came", pairs.count, row->pairs);
-    print_row(row, &pairs);
+    print_row(row, &pairs, markdown);
 }
 
-static void measure_model(enum bench_model which, int threads, int pairs, int prefill_pairs)
+struct plan {
+    enum bench_model model;
+    int threads, pairs, prefill_pairs;
+    bool markdown;
+};
+
+static void print_heading(const struct plan *plan, const char *name)
 {
+    if (plan->markdown)
+        printf("\n%s:\n\n| row | threads | pairs | %% | 95 %% interval | without, ms | with, ms |\n"
+               "|---|---|---|---|---|---|---|\n",
+               name);
+    else
+        printf("\n%s\n%-30s %2s %4s %6s %7s  %18s %9s %9s %8s\n", name, "", "th", "row", "pairs",
+               "%", "95 % interval", "bare us", "with us", "report us");
+}
+
+/* Deep mode goes without flash attention: so does what it is compared with. */
+static void measure_model(const struct plan *plan)
+{
+    static const struct {
+        const char *mode, *against, *flash;
+        bool control;
+    } sides[] = {
+        {"minimal", NULL, "auto", false},   {"standard", NULL, "auto", false},
+        {"minimal", NULL, "auto", true},    {"deep", NULL, "off", false},
+        {"minimal", NULL, "off", true},     {"standard", "minimal", "auto", false},
+        {"deep", "standard", "off", false},
+    };
     struct erg_engine engine;
     char path[4096], name[64], command[8192];
-    bench_model_make(which, path, name);
-    printf("\n%s\n%-18s %2s %4s %6s %7s  %18s %9s %9s %8s\n", name, "", "th", "row", "pairs", "%",
-           "95 % interval", "bare us", "with us", "report us");
+    bench_model_make(plan->model, path, name);
+    print_heading(plan, name);
     bench_engine_start(&engine);
     snprintf(command, sizeof command, "{\"cmd\":\"load\",\"model\":\"%s\"}", path);
     bench_engine_ask(&engine, command, "loaded", NULL, NULL);
-    const struct row rows[] = {
-        {"decode", "minimal", false, PROMPT_TOKENS, pairs, 1, threads},
-        {"decode", "standard", false, PROMPT_TOKENS, pairs, 1, threads},
-        {"decode", "minimal", true, PROMPT_TOKENS, pairs, 1, threads},
-        {"prefill", "minimal", false, PREFILL_TOKENS, prefill_pairs, 1, threads},
-        {"prefill", "standard", false, PREFILL_TOKENS, prefill_pairs, 1, threads},
-        {"prefill", "minimal", true, PREFILL_TOKENS, prefill_pairs, 1, threads},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].pairs)
-            measure(&engine, &rows[i]);
+    for (int prefill = 0; prefill < 2; prefill++) {
+        for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+            struct row row = {
+                .what = prefill ? "prefill" : "decode",
+                .mode = sides[i].mode,
+                .against = sides[i].against,
+                .flash = sides[i].flash,
+                .control = sides[i].control,
+                .prompt = prefill ? PREFILL_TOKENS : PROMPT_TOKENS,
+                .pairs = prefill ? plan->prefill_pairs : plan->pairs,
+                .block = 1,
+                .threads = plan->threads,
+            };
+            if (row.pairs)
+                measure(&engine, &row, plan->markdown);
+        }
     }
     erg_engine_stop(&engine, 2000);
 }
@@ -167,28 +179,37 @@ static void measure_model(enum bench_model which, int threads, int pairs, int pr
 static int usage(void)
 {
     fprintf(stderr,
-            "usage: bench_overhead [--quick | --pairs N]\n"
-            "  --quick    a small model and few pairs, as a test that it works\n"
-            "  --pairs N  tokens compared in a row, %d to %d [600]\n",
+            "usage: bench_overhead [--quick] [--markdown] [--pairs N]\n"
+            "  --quick     a small model and few pairs, as a test that it works\n"
+            "  --markdown  rows of a table, of all processors only\n"
+            "  --pairs N   tokens compared in a row, %d to %d [600]\n",
             LEAST_PAIRS, MAX_PAIRS);
     return 2;
 }
 
 int main(int argc, char **argv)
 {
-    bool quick = argc == 2 && !strcmp(argv[1], "--quick");
-    bool given = argc == 3 && !strcmp(argv[1], "--pairs");
+    bool quick = false, markdown = false;
     int64_t pairs = 600, cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    if (argc > 1 && !quick &&
-        (!given || erg_parse_i64(argv[2], LEAST_PAIRS, MAX_PAIRS, &pairs, NULL)))
-        return usage();
-    bench_print_machine();
-    if (quick) {
-        measure_model(BENCH_MODEL_TINY, 1, LEAST_PAIRS, 4);
-        return 0;
+    for (int i = 1; i < argc; i++) {
+        bool more = i + 1 < argc;
+        if (!strcmp(argv[i], "--quick"))
+            quick = true;
+        else if (!strcmp(argv[i], "--markdown"))
+            markdown = true;
+        else if (strcmp(argv[i], "--pairs") || !more ||
+                 erg_parse_i64(argv[++i], LEAST_PAIRS, MAX_PAIRS, &pairs, NULL))
+            return usage();
     }
-    measure_model(BENCH_MODEL_1B, (int)cpus, (int)pairs, 20);
-    if (cpus > 1)
-        measure_model(BENCH_MODEL_1B, (int)cpus - 1, (int)pairs / 2, 0);
+    bench_print_machine();
+    struct plan plan = {quick ? BENCH_MODEL_TINY : BENCH_MODEL_1B, quick ? 1 : (int)cpus,
+                        quick ? LEAST_PAIRS : (int)pairs, quick ? 4 : 40, markdown};
+    measure_model(&plan);
+    if (!quick && !markdown && cpus > 1) {
+        plan.threads = (int)cpus - 1;
+        plan.pairs /= 2;
+        plan.prefill_pairs = 0;
+        measure_model(&plan);
+    }
     return 0;
 }

@@ -25,6 +25,43 @@ static const struct {
                           "\"kv_heads\":2,\"feed_forward\":256,\"vocab\":512"},
 };
 
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(const double *values, int n)
+{
+    static double sorted[BENCH_MOST_VALUES];
+    memcpy(sorted, values, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, compare);
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+/* SplitMix64: the same resamples in every run. */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+void bench_bootstrap(const double *values, int n, double *out_low, double *out_high)
+{
+    static double medians[BENCH_RESAMPLES], drawn[BENCH_MOST_VALUES];
+    uint64_t state = 1;
+    for (int r = 0; r < BENCH_RESAMPLES; r++) {
+        for (int i = 0; i < n; i++)
+            drawn[i] = values[next_random(&state) % (uint64_t)n];
+        medians[r] = bench_median(drawn, n);
+    }
+    qsort(medians, BENCH_RESAMPLES, sizeof *medians, compare);
+    *out_low = medians[BENCH_RESAMPLES * 25 / 1000];
+    *out_high = medians[BENCH_RESAMPLES * 975 / 1000];
+}
+
 void bench_fail(const char *fmt, ...)
 {
     va_list args;

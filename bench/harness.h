@@ -22,6 +22,13 @@ void bench_engine_ask(struct erg_engine *engine, const char *command, const char
 /* Print the processor, how many, the system, and how busy it is. */
 void bench_print_machine(void);
 
+enum { BENCH_MOST_VALUES = 20000, BENCH_RESAMPLES = 4000 };
+
+/* Of at most BENCH_MOST_VALUES numbers: their median, and 95 % of the medians of as many drawn from
+ * them with replacement, the same ones every time. */
+double bench_median(const double *values, int n);
+void bench_bootstrap(const double *values, int n, double *out_low, double *out_high);
+
 /* CPU time of all threads of this program, ns. */
 int64_t bench_cpu_ns(void);
 

@@ -101,9 +101,11 @@ static int open_side(struct side *side, const struct erg_bench_command *command,
 {
     struct erg_run *run = &side->run;
     side->command = command->run;
-    side->profiled = profiled;
-    if (!profiled) {
+    side->profiled = profiled || (command->against && !command->control);
+    if (!side->profiled) {
         side->command.instrument = "none";
+    } else if (!profiled) {
+        side->command.mode = command->against;
     }
     run->command = &side->command;
     erg_run_prepare(run);

@@ -363,6 +363,7 @@ int erg_command_bench(const json_t *json, struct erg_bench_command *out, struct 
         wrong(&m, "what", "decode or prefill");
     }
     out->control = get_bool(&m, "control", false);
+    out->against = get_text(&m, "against", NULL);
     out->pairs = get_int(&m, "pairs", 500, 2, 100000);
     out->block = get_int(&m, "block", 1, 1, 1000);
     out->run.tokens = out->prefill ? 0 : (out->pairs + ERG_BENCH_WARMUP_PAIRS) * out->block;

@@ -73,11 +73,13 @@ struct erg_synth_command {
 
 enum { ERG_BENCH_WARMUP_PAIRS = 3 }; /* not reported */
 
-/* A run of `run.mode` against the same without profiling, or without profiling against itself. */
+/* A run of `run.mode` against the same without profiling or in another mode, or without profiling
+ * against itself. */
 struct erg_bench_command {
     struct erg_run_command run; /* with the tokens that the pairs need */
     bool prefill;               /* measured are passes over the prompt, not generated tokens */
     bool control;               /* both sides without profiling */
+    const char *against;        /* the mode of the other side; NULL = without profiling */
     int pairs;
     int block; /* tokens in a row on one side */
 };
