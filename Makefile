@@ -37,6 +37,12 @@ bench: ## build and run the benchmarks
 	@cmake --build --preset release
 	@tools/bench
 
+overhead: ## measure what profiling costs and write it into docs/overhead.md (on an idle machine)
+	@tools/setup test
+	@cmake --preset release -DERGON_TESTS=ON
+	@cmake --build --preset release
+	@tools/overhead
+
 install: all ## install a relocatable tree below PREFIX=/usr/local
 	@cmake --install build --prefix "$(DESTDIR)$(PREFIX)"
 
@@ -80,5 +86,5 @@ clean: ## remove every build folder (not .prefix/)
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test test-vulkan bench install dist format sanitize sanitize-asan sanitize-tsan fuzz campaign \
-	check-bare check-dist clean help
+.PHONY: all demo test test-vulkan bench overhead install dist format sanitize sanitize-asan sanitize-tsan fuzz \
+	campaign check-bare check-dist clean help

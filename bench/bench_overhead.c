@@ -90,7 +90,7 @@ static void print_row(const struct row *row, const struct pairs *pairs, bool mar
         fflush(stdout);
         return;
     }
-    printf("%-30s %2d %4d %6d %+7.3f  [%+7.3f, %+7.3f] %9.1f %9.1f", name, row->threads, row->block,
+    printf("%-32s %2d %4d %6d %+7.3f  [%+7.3f, %+7.3f] %9.1f %9.1f", name, row->threads, row->block,
            pairs->count, bench_median(percent, n), low, high,
            bench_median(pairs->a_ns, pairs->count) / 1000,
            bench_median(pairs->b_ns, pairs->count) / 1000);
@@ -133,7 +133,7 @@ static void print_heading(const struct plan *plan, const char *name)
                "|---|---|---|---|---|---|---|\n",
                name);
     else
-        printf("\n%s\n%-30s %2s %4s %6s %7s  %18s %9s %9s %8s\n", name, "", "th", "row", "pairs",
+        printf("\n%s\n%-32s %2s %4s %6s %7s  %18s %9s %9s %8s\n", name, "", "th", "row", "pairs",
                "%", "95 % interval", "bare us", "with us", "report us");
 }
 
