@@ -133,7 +133,7 @@ static void check_pass(const struct seen_pass *pass, const struct architecture *
 {
     uint32_t wrong = ERG_PASS_GUESSED | ERG_PASS_MISMATCH;
     assert_int_equal(pass->head.flags & wrong, 0);
-    assert_true(pass->head.flags & ERG_PASS_TRACED);
+    assert_true(pass->head.flags & (ERG_PASS_TRACED | ERG_PASS_OBSERVED));
     assert_int_equal(seen_span_sum(pass), pass->head.t1_ns - pass->head.t0_ns);
     check_names(pass, COMMON);
     check_names(pass, a->components);
@@ -171,21 +171,34 @@ static char *run(struct engine *engine, const char *how, struct seen *seen, size
     return logits;
 }
 
-static void check_modes(struct engine *engine, const struct architecture *a, const char *how)
+/* Ways to profile a run, those first that need no attention matrix. */
+static const struct profile {
+    const char *how;
+    bool statistics, sampled;
+} profiles[] = {
+    {"\"mode\":\"minimal\",\"instrument\":\"trace\"", false, false},
+    {"\"mode\":\"standard\",\"instrument\":\"trace\"", true, false},
+    {"\"mode\":\"deep\",\"instrument\":\"trace\"", true, false},
+    {"\"mode\":\"deep\",\"instrument\":\"observe\"", true, false},
+    {"\"mode\":\"deep\",\"instrument\":\"trace\",\"sample_every\":2,\"bare_every\":2", true, true},
+};
+enum { SHALLOW = 2 }; /* how many these are */
+
+static void check_profiles(struct engine *engine, const struct architecture *a, const char *how,
+                           size_t count)
 {
-    static const char *const modes[] = {"minimal", "standard"};
     struct seen seen;
     size_t bytes;
     char all[256];
     snprintf(all, sizeof(all), "%s,\"mode\":\"minimal\",\"instrument\":\"none\"", how);
     char *expected = run(engine, all, &seen, &bytes);
     seen_deinit(&seen);
-    for (int m = 0; m < 2; m++) {
-        snprintf(all, sizeof(all), "%s,\"mode\":\"%s\",\"instrument\":\"trace\"", how, modes[m]);
+    for (const struct profile *p = profiles; p < profiles + count; p++) {
+        snprintf(all, sizeof(all), "%s,%s", how, p->how);
         char *logits = run(engine, all, &seen, &bytes);
         assert_memory_equal(logits, expected, bytes);
-        for (size_t i = 0; i < seen.pass_count; i++) {
-            check_pass(&seen.passes[i], a, m == 1);
+        for (size_t i = 0; i < seen.pass_count && !p->sampled; i++) {
+            check_pass(&seen.passes[i], a, p->statistics);
         }
         seen_deinit(&seen);
         free(logits);
@@ -195,14 +208,14 @@ static void check_modes(struct engine *engine, const struct architecture *a, con
 
 static void every_architecture_is_told_apart_and_left_alone(void **state)
 {
-    static const char *const ways[] = {"\"threads\":1", "\"threads\":2",
-                                       "\"threads\":2,\"flash_attn\":\"off\""};
+    enum { ALL = sizeof(profiles) / sizeof(*profiles) };
     for (size_t i = 0; i < sizeof(architectures) / sizeof(*architectures); i++) {
         print_message("%s %s\n", architectures[i].name, architectures[i].synth);
         make_model(*state, &architectures[i]);
-        for (size_t w = 0; w < sizeof(ways) / sizeof(*ways); w++) {
-            check_modes(*state, &architectures[i], ways[w]);
-        }
+        check_profiles(*state, &architectures[i], "\"threads\":1,\"flash_attn\":\"on\"", SHALLOW);
+        check_profiles(*state, &architectures[i], "\"threads\":2,\"flash_attn\":\"on\"", SHALLOW);
+        check_profiles(*state, &architectures[i], "\"threads\":1,\"flash_attn\":\"off\"", ALL);
+        check_profiles(*state, &architectures[i], "\"threads\":2,\"flash_attn\":\"off\"", ALL);
     }
 }
 

@@ -100,8 +100,12 @@ static void check_runs(struct engine *engine, const char *members, const char *c
         run(engine, members, *ways, &seen);
         assert_int_equal(seen.pass_count, dump.pass_count);
         for (size_t i = 0; i < seen.pass_count; i++) {
-            deep_check_pass(&seen.passes[i], &dump.passes[i], complete(&seen.passes[i]));
-            completes += complete(&seen.passes[i]);
+            bool deep = seen.passes[i].head.flags & ERG_PASS_DEEP; /* tokens may be left out */
+            assert_true(deep || strstr(*ways, "sample_every"));
+            if (deep) {
+                deep_check_pass(&seen.passes[i], &dump.passes[i], complete(&seen.passes[i]));
+                completes += complete(&seen.passes[i]);
+            }
         }
         assert_true(completes > 0);
         seen_deinit(&seen);
@@ -170,7 +174,10 @@ static void of_long_prompts_positions_are_sampled(void **state)
 /* Decoding on until the cache in use grows by its padding: the graph is new then. */
 static void it_survives_new_graphs(void **state)
 {
+    static const char *const sampled[] = {",\"sample_every\":2,\"bare_every\":3",
+                                          ",\"sample_every\":3,\"instrument\":\"observe\"", NULL};
     synthesize(*state, "llama", 2, SMALL);
+    check_runs(*state, ",\"prompt_tokens\":250,\"tokens\":16,\"ignore_eos\":true", sampled, always);
     check_runs(*state, ",\"prompt_tokens\":250,\"tokens\":12,\"ignore_eos\":true", both, always);
 }
 
