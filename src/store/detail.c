@@ -68,7 +68,7 @@ enum { BY_RUN = 1, BY_TOKEN = 2, BY_PASS = 4 };
 #define PASSES                                                                                     \
     "SELECT p.run_id, (SELECT min(id) FROM main.tokens WHERE pass_id = p.id), p.id, p.start_ns, "  \
     "p.end_ns, p.cpu_nj, p.gpu_nj, p.ane_nj, p.dram_nj, p.soc_nj, p.other_nj, layout, spans, "     \
-    "p.id, p.flags "                                                                            \
+    "p.id, p.flags "                                                                               \
     "FROM main.passes p JOIN main.layouts l ON l.id = p.layout_id WHERE "
 
 static const char *const queries[] = {

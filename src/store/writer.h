@@ -6,10 +6,10 @@
 
 /*
  * Writes one run from a thread of its own: the functions below copy the row into a queue and return
- * at once (a pass is packed first: some 0.1 ms); the thread inserts and commits about once a second
- * (and at finish), each time up to the newest erg_writer_run(), so that the rows in the store are
- * those its summary counts. A killed recorder so loses at most the last second, and what it leaves
- * is consistent.
+ * at once (a pass is packed first: some 0.1 ms, a deep one of 32 layers 0.6 ms); the thread inserts
+ * and commits about once a second (and at finish), each time up to the newest erg_writer_run(), so
+ * that the rows in the store are those its summary counts. A killed recorder so loses at most the
+ * last second, and what it leaves is consistent.
  *
  * When the store fails (full, locked for more than 10 s, removed) the writer keeps the first error,
  * rolls back to the last commit and swallows what follows; the run goes on.
