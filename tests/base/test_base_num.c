@@ -125,12 +125,51 @@ static void test_bytes_and_times(void **state)
     assert_true(erg_add_sat_i64(INT64_MIN, -1) == INT64_MIN);
 }
 
+/* An order: numbers by value, antisymmetric, and nothing equals what it is not. */
+static void test_natural_order(void **state)
+{
+    static const char *const sorted[] = {"",
+                                         "0",
+                                         "00",
+                                         "1",
+                                         "2",
+                                         "10",
+                                         "a",
+                                         "a0",
+                                         "a00",
+                                         "a01",
+                                         "a1",
+                                         "a01b",
+                                         "a2b",
+                                         "a10",
+                                         "b",
+                                         "hwmon9",
+                                         "hwmon010",
+                                         "hwmon10",
+                                         "hwmon99999999999999999999",
+                                         "hwmon100000000000000000000",
+                                         "x1y2",
+                                         "x1y10",
+                                         "x2y1",
+                                         "\xC3\xA9"};
+    (void)state;
+    for (size_t i = 0; i < ERG_COUNT(sorted); i++) {
+        for (size_t k = 0; k < ERG_COUNT(sorted); k++) {
+            int order = erg_compare_natural(sorted[i], sorted[k]);
+            if ((order > 0) - (order < 0) != (i > k) - (i < k))
+                print_error("'%s' and '%s': %d\n", sorted[i], sorted[k], order);
+            assert_int_equal((order > 0) - (order < 0), (i > k) - (i < k));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),          cmocka_unit_test(test_doubles),
-        cmocka_unit_test(test_durations),         cmocka_unit_test(test_micro_is_exact),
-        cmocka_unit_test(test_double_round_trip), cmocka_unit_test(test_bytes_and_times),
+        cmocka_unit_test(test_natural_order),   cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_doubles),         cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_micro_is_exact),  cmocka_unit_test(test_double_round_trip),
+        cmocka_unit_test(test_bytes_and_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
