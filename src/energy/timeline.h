@@ -27,8 +27,11 @@ struct erg_channel {
     enum erg_quantity quantity;
     int64_t update_period_ns; /* of the sensor; 0 = exact at every instant */
     int64_t max_gap_ns;       /* power channels: longest hole that is integrated across, > 0 */
-    bool estimated;           /* a power model, not a sensor */
-    bool synthetic;           /* a simulation: not this machine's energy */
+    char measures[64]; /* the hardware: "cpu", "dram", "gpu:0000:01:00.0", "machine"; "" = domain
+                          and device. Of two channels that measure the same only one is used. */
+    bool raw;       /* its energy contains that of other channels: kept, but in no domain's sum */
+    bool estimated; /* a power model, not a sensor */
+    bool synthetic; /* a simulation: not this machine's energy */
 };
 
 struct erg_timeline;

@@ -165,9 +165,10 @@ static int64_t energy_nj(const struct erg_power_source *source)
     return idle + extra > INT64_MAX ? INT64_MAX : (int64_t)(idle + extra);
 }
 
-static int estimate_read(struct erg_power_source *source, int64_t now_ns,
+static int estimate_read(struct erg_power_source *source, int64_t *inout_t_ns,
                          struct erg_channel_value *values, struct erg_err *err)
 {
+    int64_t now_ns = *inout_t_ns;
     (void)err;
     erg_busy_add(&source->busy, now_ns, own_ns(source));
     if (erg_busy_wants_machine(&source->busy, now_ns)) {

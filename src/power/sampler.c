@@ -19,24 +19,39 @@ static void bury(struct erg_power *power, struct erg_power_member *member,
         power->on_warning(power->user, text);
 }
 
-static void read_member(struct erg_power *power, struct erg_power_member *member,
-                        enum erg_reading_kind kind)
+/* One reading, if there is a new one: true, then a source that has several is asked again. */
+static bool read_once(struct erg_power *power, struct erg_power_member *member,
+                      enum erg_reading_kind kind)
 {
     struct erg_channel_value values[ERG_MAX_CHANNELS];
     struct erg_err err = {0};
     memset(values, 0, member->own_count * sizeof *values);
-    int64_t before = erg_clock_now_ns(power->clock);
+    int64_t before = erg_clock_now_ns(power->clock), t_ns = before;
     pthread_mutex_lock(&power->lock);
-    int rc = member->driver->read(member->source, before, values, &err);
+    int rc = member->driver->read(member->source, &t_ns, values, &err);
     pthread_mutex_unlock(&power->lock);
     int64_t after = erg_clock_now_ns(power->clock);
     member->cost_ns = after - before;
-    if (rc) {
+    if (rc < 0)
         bury(power, member, &err);
-        return;
-    }
+    if (rc != 0)
+        return false;
+    if (t_ns != before)
+        before = after = t_ns; /* it knows better when that was */
     uint32_t count = erg_power_place(member, values);
     power->on_reading(power->user, before, after, kind, values, count);
+    return true;
+}
+
+static void read_member(struct erg_power *power, struct erg_power_member *member,
+                        enum erg_reading_kind kind)
+{
+    bool more = true;
+    while (more && !member->dead)
+        more = read_once(power, member, kind) && member->driver->batches;
+    const char *warning = member->driver->warning ? member->driver->warning(member->source) : NULL;
+    if (warning && power->on_warning)
+        power->on_warning(power->user, warning);
 }
 
 static void read_all(struct erg_power *power, enum erg_reading_kind kind, bool cheap_only)

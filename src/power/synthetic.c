@@ -105,10 +105,11 @@ static int64_t through_counter_nj(struct erg_power_source *source, uint32_t i, i
     return total_uj > INT64_MAX / 1000 ? INT64_MAX : (int64_t)total_uj * 1000;
 }
 
-static int synthetic_read(struct erg_power_source *source, int64_t now_ns,
+static int synthetic_read(struct erg_power_source *source, int64_t *inout_t_ns,
                           struct erg_channel_value *values, struct erg_err *err)
 {
     const struct erg_synthetic_spec *spec = &source->spec;
+    int64_t now_ns = *inout_t_ns;
     int64_t since = erg_exact_since_zero_ns(&source->time, now_ns);
     if (spec->die_ns >= 0 && since >= spec->die_ns)
         return erg_fail(err, ERG_GONE, "the synthetic source died, as it was told to");

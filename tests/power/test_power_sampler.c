@@ -68,7 +68,7 @@ static int slow_open(const struct erg_power_options *options, const char *argume
     return fake_open_channels(&cpu, 1, out, channels, count, exact);
 }
 
-static int slow_read(struct erg_power_source *source, int64_t now_ns,
+static int slow_read(struct erg_power_source *source, int64_t *inout_t_ns,
                      struct erg_channel_value *values, struct erg_err *err)
 {
     (void)source;
@@ -77,7 +77,7 @@ static int slow_read(struct erg_power_source *source, int64_t now_ns,
     slow.reader = pthread_self();
     if (slow.fails)
         return erg_fail(err, ERG_GONE, "it broke");
-    values[0].value = now_ns;
+    values[0].value = *inout_t_ns;
     fake_clock_jump(slow.clock, slow.cost_ns + slow.once_ns);
     slow.once_ns = 0;
     return 0;
