@@ -24,6 +24,7 @@ static const struct {
     {"help-delete", {"delete", "--help"}},
     {"help-models", {"models", "--help"}},
     {"help-synth", {"synth", "--help"}},
+    {"help-calibrate", {"calibrate", "--help"}},
     {"help-sql", {"sql", "--help"}},
     {"help-doctor", {"doctor", "--help"}},
     {"runs", {"runs"}},
