@@ -347,8 +347,9 @@ static void check_extra(const struct seen_pass *seen, const struct computed *pas
     uint32_t n_tokens = seen->head.n_tokens;
     double expected = NAN;
     if (found->place->what == WHAT_NORM) {
-        /* behind the norm come its scale and its shift, each a tensor */
-        size_t behind = strcmp(span->operation, "scale_shift") == 0 ? 3 : 1;
+        /* behind the norm (which has a tensor unless it is fused) come its scale and shift */
+        bool shifted = strcmp(span->operation, "scale_shift") == 0;
+        size_t behind = !shifted ? 1 : strcmp(tensor[-2].head.op, "NORM") == 0 ? 3 : 2;
         expected = variance_ratio(&pass->tensors[found->index - behind], tensor, n_tokens);
     } else if (found->place->what == WHAT_ACTIVATION) {
         const struct tensor *gate = find_weight(pass, span->layer, found->place->gate);

@@ -22,7 +22,9 @@
 #define GATED(component, op, name, only, gate) \
     {component, "activation", op, name, NULL, WHAT_ACTIVATION, only, gate, NULL}
 #define SHIFTED(component, name, bias) \
-    {component, "scale_shift", "ADD", name, bias, WHAT_NORM, " phi2 ", NULL, NULL}
+    {component, "scale_shift", "ADD", name, bias, WHAT_NORM, " phi2 phimoe ", NULL, NULL}
+#define SCALED(component, name, weight) \
+    {component, "normalize_scale", "MUL", name, weight, WHAT_OUTPUT, " phimoe ", NULL, NULL}
 /* clang-format on */
 
 const struct place deep_places[] = {
@@ -43,6 +45,10 @@ const struct place deep_places[] = {
     NORM("qk_norm", NULL, "blk.%d.attn_k_norm.weight"),
     NORM("final_norm", "result_norm", "output_norm.weight"),
     OUTPUT("final_norm", "normalize", "NORM", "norm", NULL),
+    SCALED("input_layernorm", "norm_w-%d", "blk.%d.attn_norm.weight"),
+    SCALED("post_attention_layernorm", "norm_w-%d", "blk.%d.ffn_norm.weight"),
+    SHIFTED("post_attention_layernorm", "ffn_norm-%d", "blk.%d.ffn_norm.bias"),
+    SCALED("final_norm", "norm_w", "output_norm.weight"),
     SHIFTED("final_norm", "result_norm", "output_norm.bias"),
     MATMUL("q_proj", "matmul", "blk.%d.attn_q.weight", NULL),
     MATMUL("k_proj", "matmul", "blk.%d.attn_k.weight", NULL),
@@ -72,7 +78,7 @@ const struct place deep_places[] = {
     CELLS("merge_heads", "CONT", "kqv_out-%d", WHAT_OUTPUT),
     OUTPUT("attn_residual", "add", "ADD", "ffn_inp-%d", NULL),
     OUTPUT("attn_residual", "add", "ADD", "sa_out-%d", NULL),
-    OUTPUT("attn_residual", "add", "ADD", "node_", DOUBLE),
+    OUTPUT("attn_residual", "add", "ADD", "node_", DOUBLE "phimoe "),
     GATED("activation", "GLU", "ffn_swiglu-%d", "!" SHARED DOUBLE, "blk.%d.ffn_gate.weight"),
     GATED("activation", "GLU", "ffn_swiglu-%d", DOUBLE, "blk.%d.ffn_up.weight"),
     GATED("activation", "GLU", "ffn_geglu-%d", NULL, "blk.%d.ffn_gate.weight"),

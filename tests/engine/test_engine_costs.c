@@ -37,6 +37,7 @@ static const char *const specs[] = {
     "synth:qwen3moe:q4_0:" SHAPE ",kv_heads=4,experts=8,experts_used=3,expert_feed_forward=128",
     "synth:phi2:q8_0:" SHAPE ",kv_heads=8",
     "synth:phi3:q8_0:" SHAPE ",kv_heads=2",
+    "synth:phimoe:q8_0:" SHAPE ",kv_heads=4,experts=6,experts_used=2",
     "synth:gemma:q8_0:" SHAPE ",kv_heads=1",
     "synth:gemma2:q8_0:" SHAPE ",kv_heads=4",
     "synth:gemma3:q8_0:" SHAPE ",kv_heads=4",
@@ -80,7 +81,7 @@ static void make(struct engine *engine, const char *spec, struct erg_blueprint *
 struct terms {
     const struct erg_shape *s;
     unsigned parts;
-    bool phi2, scales_q, caps, flash;
+    bool phi2, biases, scales_q, caps, flash;
     double rows, last_rows; /* positions; those left in the last layer behind its attention */
     double keys;            /* of the cache, padded */
     double cells;           /* that are visible: (query, key) pairs */
@@ -103,6 +104,7 @@ static struct terms terms_of(const struct erg_blueprint *blueprint,
         .s = s,
         .parts = blueprint->architecture->parts,
         .phi2 = strcmp(name, "phi2") == 0,
+        .biases = strcmp(name, "phi2") == 0 || strcmp(name, "phimoe") == 0,
         .scales_q = gemma || strncmp(name, "phi", 3) == 0,
         .caps = has(&(struct terms){.parts = blueprint->architecture->parts}, ERG_PART_SOFTCAPS),
         .flash = flash,
@@ -118,7 +120,7 @@ static struct terms terms_of(const struct erg_blueprint *blueprint,
 /* A norm with its scale (and shift) of one row. */
 static double norm_flops(const struct terms *t, double width)
 {
-    return (t->phi2 ? 6 : 5) * width;
+    return (t->biases ? 6 : 5) * width;
 }
 
 static double attention_flops(const struct terms *t)
@@ -129,8 +131,8 @@ static double attention_flops(const struct terms *t)
     double small = norm_flops(t, e) + 3 * (t->q + t->kv);
     small += has(t, ERG_PART_QK_NORM) ? 5 * (t->q + t->kv) : 0;
     small += t->scales_q ? t->q : 0;
-    small += t->phi2 || has(t, ERG_PART_QKV_BIAS) ? t->q + 2 * t->kv : 0;
-    small += t->phi2 ? e : 0;
+    small += t->biases || has(t, ERG_PART_QKV_BIAS) ? t->q + 2 * t->kv : 0;
+    small += t->biases ? e : 0;
     double per_cell = 2 * heads * 2 * d + (t->caps ? 7 + 5 : 5) * heads;
     double cells = t->flash ? t->cells : t->rows * t->keys;
     return t->rows * (projections + small) + cells * per_cell;

@@ -26,12 +26,19 @@ static char dump_path[sizeof(pattern)], model_path[sizeof(pattern)];
 static const struct architecture {
     const char *name, *synth;
 } architectures[] = {
-    {"llama", ""},       {"llama", ",\"experts\":5,\"experts_used\":2"},
-    {"llama-fused", ""}, {"mistral", ""},
-    {"qwen2", ""},       {"qwen2moe", ",\"experts\":6,\"experts_used\":3"},
-    {"qwen3", ""},       {"qwen3moe", ",\"experts\":8,\"experts_used\":3"},
-    {"phi2", ""},        {"phi3", ""},
-    {"gemma", ""},       {"gemma2", ""},
+    {"llama", ""},
+    {"llama", ",\"experts\":5,\"experts_used\":2"},
+    {"llama-fused", ""},
+    {"mistral", ""},
+    {"qwen2", ""},
+    {"qwen2moe", ",\"experts\":6,\"experts_used\":3"},
+    {"qwen3", ""},
+    {"qwen3moe", ",\"experts\":8,\"experts_used\":3"},
+    {"phi2", ""},
+    {"phi3", ""},
+    {"phimoe", ",\"experts\":6,\"experts_used\":2"},
+    {"gemma", ""},
+    {"gemma2", ""},
     {"gemma3", ""},
 };
 

@@ -290,6 +290,9 @@ static void plan_links(const struct plan *plan, size_t i)
 static void plan_result(const struct plan *plan, size_t i)
 {
     struct erg_graph_node *nodes = plan->graph->nodes;
+    if (i > 0 && nodes[i - 1].norm_fused) {
+        return; /* computed together with its norm, under the name of both */
+    }
     for (size_t j = i + 1; j < plan->count && same_place(&nodes[i], &nodes[j]) &&
                            nodes[i].operation_id == nodes[j].operation_id;
          j++) {
