@@ -309,7 +309,7 @@ static int compare_pass(const struct seen_pass *pass, const struct seen_pass *on
 /* Whether the device need not tell of the component: computed together with others there. */
 static bool may_be_silent(const char *component)
 {
-    static const char *const silent[] = {"gate_proj", "up_proj", "activation", "rope"};
+    static const char *const silent[] = {"gate_proj", "up_proj", "rope"};
     for (size_t i = 0; i < sizeof(silent) / sizeof(*silent); i++) {
         if (strcmp(component, silent[i]) == 0) {
             return true;

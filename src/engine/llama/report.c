@@ -193,14 +193,16 @@ static void stretch_nodes(struct run *run, size_t from, size_t to, const struct 
         component = in->gate_up_proj;
     }
     stretch_less(run, last->layer, component, operation, stamp->t_ns, stamp->profiler_ns);
-    add_statistics(run, from, to, component);
-    if (!is_operations(run)) {
-        return;
-    }
-    add_details(run, to);
-    for (size_t i = from; i < to; i++) {
+    for (size_t i = from; is_operations(run) && i < to; i++) {
         /* fused, the norm's result never exists in memory */
         add_cost(run, &in->graph.costs[i], i + 1 < to && in->graph.nodes[i].norm_fused);
+    }
+    if (component != last->component_id) { /* the numbers are the activation's: without time */
+        stretch_less(run, last->layer, last->component_id, operation, stamp->t_ns, 0);
+    }
+    add_statistics(run, from, to, last->component_id);
+    if (is_operations(run)) {
+        add_details(run, to);
     }
 }
 
