@@ -2,8 +2,7 @@
 #ifndef ERG_STREAM_FORMAT_H
 #define ERG_STREAM_FORMAT_H
 
-#include <stdint.h>
-#include <string.h>
+#include "stream/check.h"
 
 /*
  * The event stream: what an engine writes to its socket, what a .erg recording holds, byte for
@@ -136,9 +135,7 @@ enum erg_column {
     ERG_COL_STD = 1 << 7,       /* f32 standard deviation of x */
     ERG_COL_MAX = 1 << 8,       /* f32 maximum of |x| */
     ERG_COL_SPARSITY = 1 << 9,  /* f32 share of |x| below the threshold */
-    /* f32, NaN where there is none: of an activation its kill ratio (share of negative inputs to
-     * the gate's activation function), of a norm var(input) / var(output), mean over positions */
-    ERG_COL_EXTRA = 1 << 10,
+    ERG_COL_EXTRA = 1 << 10,    /* f32 kill ratio of an activation, variance ratio of a norm */
     ERG_COL_KNOWN = (1 << 11) - 1,
 };
 
@@ -198,31 +195,5 @@ struct erg_host_sample {
     uint64_t machine_used_bytes;
     uint64_t machine_total_bytes;
 };
-
-static inline uint32_t erg_format_padded(uint32_t bytes)
-{
-    return (bytes + 7u) & ~7u;
-}
-
-/* Check value of a record: each step is a bijection of the running value for a given word and of
- * the word for a given running value, so that any change confined to 8 aligned bytes is found for
- * certain, others but for 2^-64. `padded` is a multiple of 8. */
-static inline uint64_t erg_format_check(uint16_t type, uint32_t payload_bytes, const void *payload,
-                                        uint32_t padded)
-{
-    uint64_t h = UINT64_C(0x9E3779B97F4A7C15) ^ ((uint64_t)type << 32 | payload_bytes);
-    const unsigned char *p = payload;
-    for (uint32_t i = 0; i < padded; i += 8) {
-        uint64_t word;
-        memcpy(&word, p + i, 8);
-        h = (h ^ word) * UINT64_C(0xD6E8FEB86659FD93);
-        h ^= h >> 32;
-    }
-    return h * UINT64_C(0xD6E8FEB86659FD93);
-}
-
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "the event stream is read and written in place: little-endian machines only"
-#endif
 
 #endif
