@@ -151,7 +151,7 @@ static void test_refusals(void **state)
         {"sssssbsssssssbssssssssbsss", "3 tokens ran bare"},
         {"sssssssssssbsssssssssssssss", "1 token ran bare and"},
         {"sbsbsbsbsbsbsbs", "too few tokens were profiled"},
-        {"bbbbbbbbbbbbbdbbbbbbbbbbdbbbbbb", "too few tokens were profiled"},
+        {"bbbbbbbbbbbbbdbbbbbbbbbbbbbbbb", "too few tokens were profiled"},
         {"TTTTTTTTTTTTTTTT", "no generated token was profiled"},
     };
     static const double ns[ERG_TAKENS] = {1000, 1000, 1000, 1000};
