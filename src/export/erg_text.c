@@ -178,6 +178,27 @@ static void put_run_end(const struct erg_plan *plan, int64_t t_ns, struct erg_bu
         erg_write_record(out, ERG_REC_RUN_END, &record, sizeof record);
 }
 
+/* The engine's own figures of its profiler, as it gave them (docs/event-stream.md, LOG). */
+static void put_profiler(const struct erg_plan *plan, int64_t t_ns, struct erg_buf *out)
+{
+    const json_t *tracing = json_object_get(member(plan, "profiler"), "tracing_pct");
+    struct erg_buf json;
+    struct erg_jsonw w;
+    if (!json_is_number(tracing))
+        return;
+    erg_buf_init(&json);
+    erg_jsonw_init(&w, &json);
+    erg_jsonw_obj_begin(&w);
+    erg_jsonw_key(&w, "profiler");
+    erg_jsonw_obj_begin(&w);
+    erg_jsonw_kreal(&w, "tracing_pct", json_number_value(tracing));
+    erg_jsonw_obj_end(&w);
+    erg_jsonw_obj_end(&w);
+    fail(out, erg_buf_status(&json));
+    erg_write_log(out, t_ns, ERG_LOG_INFO, erg_buf_view(&json));
+    erg_buf_deinit(&json);
+}
+
 void erg_text_end(const struct erg_plan *plan, struct erg_buf *out)
 {
     const struct erg_facts *facts = plan->facts;
@@ -189,6 +210,7 @@ void erg_text_end(const struct erg_plan *plan, struct erg_buf *out)
         erg_write_record(out, ERG_REC_DROPPED, &count, sizeof count);
     for (size_t i = 0; i < json_array_size(warnings); i++)
         erg_write_log(out, t_ns, ERG_LOG_WARNING, json_string_value(json_array_get(warnings, i)));
+    put_profiler(plan, t_ns, out);
     if (strcmp(facts->status, "running") == 0)
         return;
     struct erg_buf json;
