@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PUMP_MS = 20, QUIT_PATIENCE_MS = 2000, LEAST_BLOCKS = 3, MAX_BLOCKS = 1 << 16 };
+enum { PUMP_MS = 20, QUIT_PATIENCE_MS = 2000, LEAST_BLOCKS = 3, MOST_MISSED = 3 };
+enum { MAX_BLOCKS = 1 << 16 };
 
 #define LEAST_BLOCK_NS INT64_C(100000000)
 
@@ -26,6 +27,9 @@ enum { PUMP_MS = 20, QUIT_PATIENCE_MS = 2000, LEAST_BLOCKS = 3, MAX_BLOCKS = 1 <
 
 /* How long an engine may take for an answer beyond a block's length: it evaluates a pass first. */
 #define PATIENCE_NS INT64_C(300000000000)
+
+/* A sensor that has not been read for so long, and ten periods, will not be. */
+#define SENSOR_PATIENCE_NS INT64_C(500000000)
 
 /* A net energy below this part of the gross one, interval included, is as good as none. */
 #define NOTHING_RATIO 0.2
@@ -40,6 +44,7 @@ struct calibrating {
     json_t *answer; /* the latest */
     struct erg_calibrate_block *blocks;
     size_t count, capacity;
+    size_t missed; /* blocks without readings in a row */
     uint64_t random;
     bool cancelled;
 };
@@ -248,8 +253,9 @@ static int wait_until(struct calibrating *c, int64_t t_ns, struct erg_err *err)
 static int measure(struct calibrating *c, int64_t t0_ns, int64_t t1_ns, double *out_w,
                    struct erg_err *err)
 {
+    int64_t deadline = t1_ns + SENSOR_PATIENCE_NS + PERIODS * erg_meter_period_ns(c->meter);
     int rc = 0;
-    while (rc == 0 && !erg_meter_has_seen(c->meter, t1_ns))
+    while (rc == 0 && !erg_meter_has_seen(c->meter, t1_ns) && now_ns(c) < deadline)
         rc = pump(c, 1, err);
     if (rc && rc != ERG_CANCELLED)
         return rc;
@@ -283,8 +289,15 @@ static int keep_block(struct calibrating *c, const struct erg_calibrate_block *b
     if (rc)
         return erg_fail(err, rc, "no memory for blocks");
     c->blocks[c->count++] = *block;
+    c->missed = 0;
     c->out->operations[block->operation].blocks++;
     return 0;
+}
+
+static int miss_block(struct calibrating *c, struct erg_err *err)
+{
+    return ++c->missed < MOST_MISSED ? 0
+                                     : erg_fail(err, ERG_IO, "the power sources give no readings");
 }
 
 /* An idle block and a busy one. */
@@ -296,6 +309,8 @@ static int measure_block(struct calibrating *c, size_t index, struct erg_err *er
     int rc = measure_idle(c, &block.idle_w, err);
     if (rc)
         return rc;
+    if (!isfinite(block.idle_w))
+        return miss_block(c, err);
     snprintf(json, sizeof json, "{\"cmd\":\"block\",\"operation\":%zu,\"duration_ms\":%lld}", index,
              (long long)(c->out->block_ns / 1000000));
     rc = ask(c, json, "block", "skipped", err);
@@ -316,9 +331,9 @@ static int measure_block(struct calibrating *c, size_t index, struct erg_err *er
     block.duration_ns = (int64_t)(t1 - t0);
     block.repetitions = (int64_t)repetitions;
     rc = measure(c, block.t0_ns, block.t0_ns + block.duration_ns, &block.gross_w, err);
-    if (rc == 0 && isfinite(block.gross_w) && isfinite(block.idle_w))
-        rc = keep_block(c, &block, err);
-    return rc;
+    if (rc)
+        return rc;
+    return isfinite(block.gross_w) ? keep_block(c, &block, err) : miss_block(c, err);
 }
 
 static bool is_narrow(const struct erg_calibrate_operation *operation, double ci_ratio)
@@ -329,7 +344,7 @@ static bool is_narrow(const struct erg_calibrate_operation *operation, double ci
            (half <= ci_ratio * fabs(net->mean) || half <= NOTHING_RATIO * ci_ratio * gross);
 }
 
-/* Until the interval is narrow or time is up. Two blocks without a reading are one too many. */
+/* Until the interval is narrow or time is up. */
 static int measure_operation(struct calibrating *c, size_t index, int64_t deadline_ns,
                              struct erg_err *err)
 {
@@ -341,8 +356,6 @@ static int measure_operation(struct calibrating *c, size_t index, int64_t deadli
         rc = measure_block(c, index, err);
         if (rc == 0 && operation->skipped[0])
             break;
-        if (rc == 0 && tries >= 1 && operation->blocks == 0)
-            return erg_fail(err, ERG_IO, "the power sources gave no readings");
         erg_calibrate_sum_operation(operation, index, c->blocks, c->count);
         operation->converged = is_narrow(operation, c->options->ci_ratio);
     }

@@ -94,6 +94,22 @@ static void wrong_wishes_are_refused(void **state)
     free_output(&output);
 }
 
+/* Polled, with readings that are lost: less certain, but no other figures. None at all is the end.
+ */
+static void lost_readings_are_survived(void **state)
+{
+    (void)state;
+    json_t *report = ergon_json("calibrate", "-m", TALES, "--power", "synthetic:cpu=20W,drop=0.1",
+                                "--operation", "lm_head/matmul", "--max-seconds", "4", "-t", "1");
+    assert_close(value_of(report, "idle_power_w"), 20, 1);
+    assert_true(number_at(report, "blocks") >= 1);
+    json_decref(report);
+    struct output output =
+        ergon("calibrate", "-m", TALES, "--power", "synthetic:cpu=20W,drop=1", "-t", "1");
+    assert_one_line_error(&output, 4, "give no readings");
+    free_output(&output);
+}
+
 /* --- engines that misbehave ------------------------------------------------------------------- */
 
 static void write_script(const char *text)
@@ -376,6 +392,7 @@ int main(void)
         cmocka_unit_test(constant_power_costs_time_only),
         cmocka_unit_test(an_estimate_is_called_circular),
         cmocka_unit_test(wrong_wishes_are_refused),
+        cmocka_unit_test(lost_readings_are_survived),
         cmocka_unit_test(engines_that_misbehave_are_named),
         cmocka_unit_test(what_is_complete_is_kept),
         cmocka_unit_test(energies_are_split_again_at_display),
