@@ -7,6 +7,9 @@
 /* The first generated tokens find new graphs and cold caches: nothing is compared with them. */
 enum { SETTLED = 2, LEAST = 3 /* values a median is believed of */ };
 
+/* Tracing that was free stays so up to this many times the limit. */
+#define STAYING 1.5
+
 /* Of a budget this much is used: what is measured while it is spent is not exact. */
 #define CAUTION 0.6
 
@@ -74,8 +77,8 @@ double erg_depth_tracing_ratio(const struct erg_depth_control *control)
 }
 
 /*
- * Whether tokens for comparison may be traced. Until the cost is known it is found out by tracing
- * some; a deeper pass, whose report has no fewer spans, can settle it before.
+ * Whether tokens for comparison may be traced. The first one is, to find out what it costs; a
+ * deeper pass, whose report has no fewer spans, can settle it before.
  */
 static bool tracing_is_free(const struct erg_depth_control *control)
 {
@@ -86,10 +89,11 @@ static bool tracing_is_free(const struct erg_depth_control *control)
     if (tracing_ns(control, depth) < ERG_FREE_RATIO * median(&control->interval[depth])) {
         return true;
     }
+    /* Changing one's mind halfway would leave too few of either kind to compare with. */
     double ratio = erg_depth_tracing_ratio(control);
-    bool may_be = isnan(ratio) ||
-                  (control->interval[ERG_DEPTH_TRACED].count < LEAST && ratio < 2 * ERG_FREE_RATIO);
-    return may_be || ratio < ERG_FREE_RATIO;
+    double limit =
+        control->interval[ERG_DEPTH_TRACED].count > 1 ? STAYING * ERG_FREE_RATIO : ERG_FREE_RATIO;
+    return isnan(ratio) || ratio < limit;
 }
 
 /* One at random of each `every` calls. */
