@@ -9,6 +9,7 @@
 struct deep_model {
     const char *name; /* of its architecture */
     int layers;
+    bool flash;                /* runs with flash attention, hence has no attention matrix */
     int window;                /* of the layers that have one; 0 = none has */
     bool (*slides)(int layer); /* which those are */
     bool (*chosen)(int layer); /* of which layers statistics are taken; NULL = of all */

@@ -73,6 +73,8 @@ const struct place deep_places[] = {
     {"rope", "scale", "SCALE", "node_", NULL, WHAT_OUTPUT, UNNAMED, NULL, NULL},
     CELLS("qk_matmul", "MUL_MAT", "kq-%d", WHAT_SCORES),
     CELLS("softcap", "SCALE", "kq_scaled_2-%d", WHAT_SCORES),
+    {"attention", "flash_attention", "FLASH_ATTN_EXT", "node_", NULL, WHAT_OUTPUT, NULL, NULL,
+     NULL},
     CELLS("softmax", "SOFT_MAX", "kq_soft_max-%d", WHAT_SOFTMAX),
     CELLS("value_matmul", "MUL_MAT", "kqv-%d", WHAT_VALUES),
     CELLS("merge_heads", "CONT", "kqv_out-%d", WHAT_OUTPUT),
