@@ -107,11 +107,13 @@ int erg_curve_add(struct erg_curve *curve, int64_t t_ns, int64_t value)
     if (rc)
         return rc;
     curve->points = items;
+    bool anew = across || (curve->broken && at && at == curve->count);
+    curve->broken = curve->broken && at != curve->count;
     memmove(&curve->points[at + 1], &curve->points[at],
             (curve->count - at) * sizeof *curve->points);
-    struct erg_curve_point point = {.t_ns = t_ns, .value = value < 0 ? 0 : value, .starts = across};
+    struct erg_curve_point point = {.t_ns = t_ns, .value = value < 0 ? 0 : value, .starts = anew};
     if (curve->quantity == ERG_QUANTITY_ENERGY) {
-        if (across)
+        if (anew)
             curve->offset = curve->points[at - 1].value - point.value;
         point.value = erg_add_sat_i64(point.value, curve->offset);
     }
@@ -120,6 +122,11 @@ int erg_curve_add(struct erg_curve *curve, int64_t t_ns, int64_t value)
     for (size_t i = at; i < curve->count; i++)
         accumulate(curve, i);
     return 0;
+}
+
+void erg_curve_break(struct erg_curve *curve)
+{
+    curve->broken = true;
 }
 
 /* floor(rise × x / dt) for x ≤ dt */

@@ -27,6 +27,7 @@ struct erg_curve {
     int64_t frozen_ns;  /* E(t) does not change any more before this time */
     int64_t offset;     /* energy: added to readings, so that E(t) is flat across a break */
     uint64_t refused;   /* readings that came too late */
+    bool broken;        /* the next newest reading begins a new stretch */
     struct erg_curve_point *points;
     size_t count, capacity;
 };
@@ -42,6 +43,9 @@ void erg_curve_deinit(struct erg_curve *curve);
  * newest: then it begins a new stretch, and the time since the reading before is not covered.
  */
 int erg_curve_add(struct erg_curve *curve, int64_t t_ns, int64_t value);
+
+/* Readings were lost: the next one that is the newest begins a new stretch. */
+void erg_curve_break(struct erg_curve *curve);
 
 /* E(t): nanojoules, rounded down; constant outside the readings. 0 for a curve without any. */
 int64_t erg_curve_energy_nj(const struct erg_curve *curve, int64_t t_ns);

@@ -83,6 +83,12 @@ int erg_timeline_add(struct erg_timeline *timeline, uint32_t i, int64_t t_ns, in
     return 0;
 }
 
+void erg_timeline_break(struct erg_timeline *timeline, uint32_t i)
+{
+    if (i < timeline->count)
+        erg_curve_break(&timeline->channels[i].curve);
+}
+
 void erg_timeline_freeze(struct erg_timeline *timeline, int64_t t_ns)
 {
     for (uint32_t i = 0; i < timeline->count; i++) {

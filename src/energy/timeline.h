@@ -53,6 +53,12 @@ int erg_timeline_add(struct erg_timeline *timeline, uint32_t i, int64_t t_ns, in
                      struct erg_err *err);
 
 /*
+ * Channel `i` has lost readings: what lies between those before and the next one is not covered,
+ * and no energy is booked there whatever a counter has counted meanwhile.
+ */
+void erg_timeline_break(struct erg_timeline *timeline, uint32_t i);
+
+/*
  * Energy before `t_ns` has been given out: from now on it stays as it is. Readings before that time
  * are refused (and counted); a channel that speaks again after a silence that reaches into the
  * frozen time starts anew there, and its energy of the silence is not covered. Time only moves on.

@@ -229,6 +229,8 @@ static int on_reading(struct erg_join *join, const struct erg_event *event, stru
         const struct erg_channel_value *value = &reading->values[k];
         if (value->channel >= join->channel_count)
             return corrupt(err, "a reading of a power channel that does not exist");
+        if (value->status == (uint32_t)-ERG_OVERRUN)
+            erg_timeline_break(join->timeline, value->channel);
         if (value->status)
             continue;
         int rc = erg_timeline_add(join->timeline, value->channel, t_ns, value->value, err);

@@ -31,6 +31,8 @@ static void on_reading(void *user, int64_t t_before_ns, int64_t t_after_ns,
     (void)kind;
     pthread_mutex_lock(&meter->lock);
     for (uint32_t i = 0; i < count; i++) {
+        if (values[i].status == (uint32_t)-ERG_OVERRUN)
+            erg_timeline_break(meter->timeline, values[i].channel);
         if (values[i].status == 0)
             erg_timeline_add(meter->timeline, values[i].channel, t_ns, values[i].value, NULL);
     }

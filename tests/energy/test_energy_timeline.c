@@ -387,6 +387,30 @@ static void holes_and_ends_are_not_covered(void **state)
     erg_timeline_free(counter);
 }
 
+/* What a counter counts while its readings are lost is nobody's. */
+static void lost_readings_are_not_covered(void **state)
+{
+    (void)state;
+    struct erg_timeline *timeline = one_channel(ERG_QUANTITY_ENERGY, 100 * MS);
+    static const struct reading before[] = {{0, 1000}, {100 * MS, 1100}, {200 * MS, 1200}};
+    static const struct reading after[] = {{500 * MS, 7000}, {600 * MS, 7050}};
+    erg_timeline_break(timeline, 1); /* of no channel */
+    erg_timeline_break(timeline, 0); /* before the first reading: nothing is lost */
+    add_all(timeline, 0, before, 2);
+    erg_timeline_break(timeline, 0);
+    erg_timeline_break(timeline, 0);
+    erg_timeline_add(timeline, 0, 50 * MS, 1050, NULL); /* a late one is not the next */
+    add_all(timeline, 0, before + 2, 1);
+    add_all(timeline, 0, after, 2);
+    assert_int_equal(energy(timeline, 0, 100 * MS), 100);
+    assert_int_equal(energy(timeline, 0, 600 * MS), 100 + 5850);
+    int64_t nj;
+    assert_false(erg_timeline_channel_energy(timeline, 0, 100 * MS, 200 * MS, &nj));
+    struct erg_window window = erg_timeline_window(timeline, 0, 600 * MS);
+    assert_true(fabs(window.coverage_ratio - 5.0 / 6) < 1e-12);
+    erg_timeline_free(timeline);
+}
+
 static void grades_follow_the_update_period(void **state)
 {
     (void)state;
@@ -516,6 +540,7 @@ int main(void)
         cmocka_unit_test(frozen_energy_never_changes),
         cmocka_unit_test(a_ramp_has_its_closed_form),
         cmocka_unit_test(holes_and_ends_are_not_covered),
+        cmocka_unit_test(lost_readings_are_not_covered),
         cmocka_unit_test(grades_follow_the_update_period),
         cmocka_unit_test(settled_waits_for_living_channels),
         cmocka_unit_test(peak_is_the_highest_average_between_readings),
