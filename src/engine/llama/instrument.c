@@ -255,13 +255,14 @@ static bool observe_abort(void *user)
     return in->stopped;
 }
 
-/* Results are kept where that makes cuts unnecessary: not where a cut is what takes the time. */
-static bool before_alloc(void *user, struct ggml_cgraph *nodes)
+/* Results are kept where that makes cuts unnecessary: not where every reading takes one anyway. */
+static void before_alloc(void *user, struct ggml_cgraph *nodes)
 {
-    const struct erg_instrument *in = user;
-    return in->options.kind == ERG_INSTRUMENT_TRACE && !in->options.keep_fusion &&
-           in->options.depth >= ERG_DEPTH_STANDARD &&
-           erg_plan_keep(nodes, in->options.depth == ERG_DEPTH_DEEP);
+    struct erg_instrument *in = user;
+    if (in->options.kind == ERG_INSTRUMENT_TRACE && !in->options.keep_fusion &&
+        in->options.depth >= ERG_DEPTH_STANDARD) {
+        erg_keep_place(&in->keep, nodes, in->options.depth == ERG_DEPTH_DEEP);
+    }
 }
 
 static void after_alloc(void *user, struct ggml_cgraph *nodes)
@@ -320,6 +321,7 @@ void erg_instrument_free(struct erg_instrument *in)
         fclose(in->dump);
     }
     erg_schedule_watch(NULL);
+    erg_keep_deinit(&in->keep);
     erg_graph_deinit(&in->graph);
     erg_collect_deinit(&in->collect);
     free(in->stamps);

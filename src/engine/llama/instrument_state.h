@@ -5,6 +5,7 @@
 #include "engine/llama/collect.h"
 #include "engine/llama/graph.h"
 #include "engine/llama/instrument.h"
+#include "engine/llama/keep.h"
 #include "engine/llama/schedule.h"
 
 /* What an instrument has open; filled by instrument.c while a pass runs, told by report.c after. */
@@ -22,6 +23,7 @@ struct erg_instrument {
     struct erg_graph graph;
     struct erg_collect collect;
     struct erg_schedule_watch watch;
+    struct erg_keep keep;
     FILE *dump;
 
     struct erg_stamp *stamps;

@@ -6,8 +6,6 @@
 #include <ggml-backend.h>
 #include <string.h>
 
-enum { MAX_KEPT_BYTES = 16 << 20, REACH = 2 };
-
 static bool holds_numbers(const struct ggml_tensor *tensor)
 {
     return tensor->type == GGML_TYPE_F32 || tensor->type == GGML_TYPE_F16 ||
@@ -39,65 +37,6 @@ bool erg_plan_may_read(const struct ggml_tensor *tensor, bool operations)
     default:
         return true;
     }
-}
-
-/* What ggml may compute in the memory of an operand. */
-static bool works_in_place(enum ggml_op op)
-{
-    switch (op) {
-    case GGML_OP_ADD:
-    case GGML_OP_ADD_ID:
-    case GGML_OP_SUB:
-    case GGML_OP_MUL:
-    case GGML_OP_DIV:
-    case GGML_OP_SQR:
-    case GGML_OP_SQRT:
-    case GGML_OP_LOG:
-    case GGML_OP_SCALE:
-    case GGML_OP_CLAMP:
-    case GGML_OP_UNARY:
-    case GGML_OP_ROPE:
-    case GGML_OP_RMS_NORM:
-    case GGML_OP_NORM:
-    case GGML_OP_SOFT_MAX:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Bytes of the results that might be written over too early; with `mark`, mark them. */
-static size_t endangered(struct ggml_cgraph *nodes, bool operations, bool mark)
-{
-    struct ggml_tensor *latest[REACH] = {NULL};
-    size_t bytes = 0;
-    for (int i = 0; i < ggml_graph_n_nodes(nodes); i++) {
-        struct ggml_tensor *node = ggml_graph_node(nodes, i);
-        if (!erg_node_is_executed(node)) {
-            continue;
-        }
-        for (int k = 0; k < REACH && works_in_place(node->op); k++) {
-            struct ggml_tensor *before = latest[k];
-            if (before && !(before->flags & GGML_TENSOR_FLAG_OUTPUT) &&
-                erg_node_reads(node, before) && erg_plan_may_read(before, operations)) {
-                bytes += ggml_nbytes(before);
-                before->flags |= mark ? GGML_TENSOR_FLAG_OUTPUT : 0;
-            }
-        }
-        latest[1] = latest[0];
-        latest[0] = node;
-    }
-    return bytes;
-}
-
-bool erg_plan_keep(struct ggml_cgraph *nodes, bool operations)
-{
-    size_t bytes = endangered(nodes, operations, false);
-    if (bytes == 0 || bytes > MAX_KEPT_BYTES) {
-        return false;
-    }
-    endangered(nodes, operations, true);
-    return true;
 }
 
 void erg_plan_piece(const struct ggml_tensor *tensor, struct erg_graph_piece *out)

@@ -12,13 +12,6 @@
 void erg_plan_reading(struct erg_graph *graph, const struct erg_node_facts *facts,
                       const struct erg_node_class *classes, const bool *results);
 
-/*
- * Keep results from being written over before they are read: mark, as outputs, those that the next
- * nodes might be computed in place of, as long as that costs little memory. True when there are
- * any. For a graph whose memory is not planned yet.
- */
-bool erg_plan_keep(struct ggml_cgraph *nodes, bool operations);
-
 /* Where the elements of a tensor lie, when it is one piece of few rows in the host's memory. */
 void erg_plan_piece(const struct ggml_tensor *tensor, struct erg_graph_piece *out);
 

@@ -12,10 +12,8 @@
  */
 struct erg_schedule_watch {
     void *user;
-    /* The graph has no memory yet. True: the plan of its memory is made anew for it alone, since
-     * tensors were marked as outputs (on a single back end). */
-    bool (*before)(void *user, struct ggml_cgraph *graph);
-    void (*after)(void *user, struct ggml_cgraph *graph); /* it has */
+    void (*before)(void *user, struct ggml_cgraph *graph); /* its nodes have no memory yet */
+    void (*after)(void *user, struct ggml_cgraph *graph);  /* they have */
 };
 
 /* Watch what this thread allocates from now on; borrowed, NULL ends it. */

@@ -35,9 +35,7 @@ ggml_backend_sched_alloc_graph(ggml_backend_sched_t sched, struct ggml_cgraph *g
     if (!watch) {
         return alloc(sched, graph);
     }
-    if (watch->before(watch->user, graph) && !ggml_backend_sched_reserve(sched, graph)) {
-        return false;
-    }
+    watch->before(watch->user, graph);
     bool done = alloc(sched, graph);
     if (done) {
         watch->after(watch->user, graph);
