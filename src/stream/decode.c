@@ -367,6 +367,21 @@ static const char *decode_host(const struct erg_payload *in, struct erg_event *o
     return NULL;
 }
 
+static const char *decode_counters(const struct erg_payload *in, struct erg_event *out)
+{
+    const struct erg_counters_head *head = &out->counters;
+    memcpy(&out->counters, in->bytes, sizeof out->counters);
+    out->t_ns = head->t_ns;
+    out->text = text_from(in, sizeof *head);
+    if (head->zero || head->known >> ERG_COUNTS)
+        return "reserved bits are not zero";
+    for (int i = 0; i < ERG_COUNTS; i++) {
+        if (head->count[i] && !(head->known >> i & 1))
+            return "a count that is not known has a value";
+    }
+    return out->text.len > ERG_MAX_LOG_BYTES ? "text too long" : NULL;
+}
+
 static const struct erg_record_rule rules[] = {
     {ERG_REC_NAME, "NAME", 9, decode_name},
     {ERG_REC_RUN_BEGIN, "RUN_BEGIN", 8, decode_timed_json},
@@ -386,6 +401,7 @@ static const struct erg_record_rule rules[] = {
     {ERG_REC_READING, "READING", 24, decode_reading},
     {ERG_REC_HOST, "HOST", sizeof(struct erg_host_sample), decode_host},
     {ERG_REC_IDLE, "IDLE", 16, decode_idle},
+    {ERG_REC_COUNTERS, "COUNTERS", sizeof(struct erg_counters_head), decode_counters},
     {ERG_REC_RECORDING_END, "RECORDING_END", 8, decode_timed_json},
 };
 

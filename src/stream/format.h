@@ -85,6 +85,7 @@ enum erg_record_type {
     ERG_REC_HOST = 35,          /* struct erg_host_sample */
     ERG_REC_RECORDING_END = 36, /* i64 t, text: JSON {status, failure, conditions} */
     ERG_REC_IDLE = 37,          /* i64 t0, i64 t1: the engine stood ready, nothing ran */
+    ERG_REC_COUNTERS = 38,      /* struct erg_counters_head (counters.h), text: why not all */
 };
 
 enum erg_phase {
@@ -178,7 +179,10 @@ enum erg_reading_kind {
     ERG_READING_EDGE = 1, /* extra, at the edge of a phase, section or pass */
 };
 
-/* A channel's cumulative energy (nJ, wrap-around already undone) or power (µW). */
+/*
+ * A channel's cumulative energy (nJ, wrap-around already undone) or power (µW). OVERRUN: readings
+ * were lost, and the time until the next one is a gap.
+ */
 struct erg_channel_value {
     uint32_t channel;
     uint32_t status; /* 0 valid; else the read failed (-enum erg_code) and value is 0 */

@@ -3,6 +3,7 @@
 #define ERG_STREAM_READER_H
 
 #include "base/err.h"
+#include "stream/counters.h"
 #include "stream/format.h"
 
 #include <stdbool.h>
@@ -67,7 +68,7 @@ struct erg_event {
     uint32_t level_or_status;  /* LOG: enum erg_log_level, RUN_END: enum erg_end_status */
     int64_t wall_ns;           /* RECORDING */
     uint64_t count;            /* DROPPED */
-    struct erg_text_view text; /* NAME, RUN_BEGIN, TOKEN, LOG, RUN_END, RECORDING*, POWER */
+    struct erg_text_view text; /* NAME, RUN_BEGIN, TOKEN, LOG, RUN_END, RECORDING*, POWER … */
     struct erg_pass_view pass;
     struct erg_attention_view attention;
     struct erg_routing_view routing;
@@ -76,6 +77,7 @@ struct erg_event {
     struct erg_progress progress;
     struct erg_reading_view reading;
     struct erg_host_sample host;
+    struct erg_counters_head counters;
     const void *record; /* the whole record as it came, header and padding included */
     size_t record_bytes;
 };

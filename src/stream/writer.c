@@ -86,6 +86,13 @@ void erg_write_idle(struct erg_buf *buf, int64_t t0_ns, int64_t t1_ns)
     write_parts(buf, ERG_REC_IDLE, times, sizeof times, NULL, 0);
 }
 
+void erg_write_counters(struct erg_buf *buf, const struct erg_counters_head *counters,
+                        const char *reason)
+{
+    write_parts(buf, ERG_REC_COUNTERS, counters, sizeof *counters, reason,
+                strnlen(reason, ERG_MAX_LOG_BYTES));
+}
+
 void erg_write_log(struct erg_buf *buf, int64_t t_ns, enum erg_log_level level, const char *text)
 {
     struct {

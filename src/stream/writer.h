@@ -3,6 +3,7 @@
 #define ERG_STREAM_WRITER_H
 
 #include "base/buf.h"
+#include "stream/counters.h"
 #include "stream/format.h"
 
 /*
@@ -20,6 +21,8 @@ void erg_write_reading(struct erg_buf *buf, int64_t t_before_ns, int64_t t_after
                        uint32_t count);
 void erg_write_host(struct erg_buf *buf, const struct erg_host_sample *sample);
 void erg_write_idle(struct erg_buf *buf, int64_t t0_ns, int64_t t1_ns);
+void erg_write_counters(struct erg_buf *buf, const struct erg_counters_head *counters,
+                        const char *reason);
 void erg_write_log(struct erg_buf *buf, int64_t t_ns, enum erg_log_level level, const char *text);
 void erg_write_recording_end(struct erg_buf *buf, int64_t t_ns, const char *json);
 

@@ -84,6 +84,7 @@ void sample_stream(struct erg_buf *out)
     uint64_t dropped = 42;
     struct erg_channel_value values[] = {{0, 0, 123456789}, {1, 4, 0}};
     struct erg_host_sample host = {T0 + 30, 0.5, 0.75, NAN, 1 << 30, 2u << 30, 3u << 30};
+    struct erg_counters_head counters = {T0 + 40, {1000, 500, 0}, 3, 0};
 
     erg_write_preamble(out);
     erg_write_recording(out, T0 - 5, INT64_C(1800000000000000000), "{\"id\":\"abc\"}");
@@ -103,6 +104,7 @@ void sample_stream(struct erg_buf *out)
     put_details(out);
     erg_write_host(out, &host);
     erg_write_idle(out, T0 - 4, T0 - 1);
+    erg_write_counters(out, &counters, "no cache misses");
     erg_write_record(out, ERG_REC_DROPPED, &dropped, sizeof dropped);
     put_texts(out);
     erg_write_recording_end(out, T0 + 2000, "{\"status\":\"complete\"}");
@@ -170,6 +172,9 @@ void sample_dump(const struct erg_reader *reader, const struct erg_event *e, str
     dump_text(e->text, out);
     if (e->type == ERG_REC_IDLE)
         erg_buf_printf(out, " t1=%" PRId64, e->t1_ns);
+    if (e->type == ERG_REC_COUNTERS)
+        erg_buf_printf(out, " known=%u %" PRIu64 " %" PRIu64 " %" PRIu64, e->counters.known,
+                       e->counters.count[0], e->counters.count[1], e->counters.count[2]);
     if (e->type == ERG_REC_PASS)
         dump_pass(reader, &e->pass, out);
     if (e->type == ERG_REC_ATTENTION)

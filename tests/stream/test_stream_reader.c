@@ -48,7 +48,7 @@ static void test_every_type_is_read(void **state)
         records += event.record_bytes;
         seen |= UINT64_C(1) << event.type;
     }
-    assert_true(seen == (UINT64_C(0x3FFE) | UINT64_C(0x3F) << 32));
+    assert_true(seen == (UINT64_C(0x3FFE) | UINT64_C(0x7F) << 32));
     assert_int_equal(erg_reader_pending(reader), 0);
     assert_int_equal(erg_reader_offset(reader), f->stream.len);
     erg_reader_free(reader);
@@ -74,6 +74,8 @@ static void test_fields_are_in_place(void **state)
         "6 t=0 phase=1 name= level=0 wall=0 count=0 \"6869c3\" pos=5 id=1234\n",
         "7 t=1000000000010 phase=0 name= level=0 wall=0 count=0 \"\" 1048576 2097152 3145728 "
         "4194304\n",
+        "38 t=1000000000040 phase=0 name= level=0 wall=0 count=0 "
+        "\"6e6f206361636865206d6973736573\" known=3 1000 500 0\n",
         "8 t=1000000000020 phase=1 name= level=0 wall=0 count=0 \"\" 7 12/300 1/2\n",
         "9 t=1000000001200 phase=0 name= level=2 wall=0 count=0 \"6361726566756c\"\n",
         "10 t=1000000001300 phase=0 name= level=1 wall=0 count=0 \"\"\n",
@@ -261,6 +263,9 @@ static const struct breach breaches[] = {
     {ERG_REC_RUN_END, 12, 4, 1},
     {ERG_REC_READING, 8, 8, 1000000000024}, /* after < before */
     {ERG_REC_IDLE, 8, 8, 999999999995},
+    {ERG_REC_COUNTERS, 24, 8, 1}, /* a count that is not known */
+    {ERG_REC_COUNTERS, 32, 4, 8},
+    {ERG_REC_COUNTERS, 36, 4, 1},
     {ERG_REC_READING, 16, 4, 2},
     {ERG_REC_READING, 20, 4, 1},
     {ERG_REC_READING, 20, 4, 3},
