@@ -188,12 +188,11 @@ void erg_collect_attention(struct erg_collect *collect, size_t i)
                                               .all = {.threshold = collect->attention_threshold}};
     for (size_t h = 0; h < heads; h++) {
         struct erg_attention head;
-        struct erg_attention_stats stats;
         read_head(collect, mask, tensor, data + h * tensor->nb[2], &head);
-        erg_attention_finish(&head, &stats);
         erg_attention_merge(&reading->all, &head);
-        values[h] = (float)stats.entropy_nats;
-        values[heads + h] = (float)stats.largest_weight;
-        values[2 * heads + h] = (float)stats.sparsity_ratio;
+        double per_row = 1 / (double)head.row_count; /* NaN: 0 / 0, where no row has a cell */
+        values[h] = (float)(head.sum_entropy * per_row);
+        values[heads + h] = (float)(head.sum_largest * per_row);
+        values[2 * heads + h] = (float)((double)head.below_count / (double)head.cell_count);
     }
 }

@@ -14,6 +14,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 /* Mean square below which the squares of single values may leave float's range. */
 #define SMALL_SQUARE 1e-30
@@ -50,11 +51,17 @@ int64_t erg_rows_sample(int64_t rows, int64_t limit, int64_t *out_index)
     return count > 0 ? count : 0;
 }
 
-/* The float for which x < limit holds for the same floats x as x < threshold. */
+/* The float for which x < limit holds for the same floats x ≥ 0 as x < threshold. */
 static float limit_of(double threshold)
 {
     float limit = (float)threshold;
-    return (double)limit < threshold ? nextafterf(limit, INFINITY) : limit;
+    if (limit >= 0 && (double)limit < threshold) {
+        uint32_t bits; /* the next float; nextafterf() takes as long as a short row */
+        memcpy(&bits, &limit, sizeof bits);
+        bits++;
+        memcpy(&limit, &bits, sizeof limit);
+    }
+    return limit;
 }
 
 static uint64_t finite_count(const struct erg_moments *moments)
