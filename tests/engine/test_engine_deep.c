@@ -131,6 +131,8 @@ static const char *const on_two[] = {",\"instrument\":\"trace\",\"threads\":2",
 static const char *const on_two_traced[] = {",\"instrument\":\"trace\",\"threads\":2", NULL};
 
 #define SMALL ",\"embedding\":64,\"heads\":4,\"kv_heads\":2,\"feed_forward\":96,\"type\":\"f16\""
+/* From below the padding of the cache to above it. */
+#define LONG  ",\"prompt_tokens\":250,\"tokens\":16,\"ignore_eos\":true"
 #define SHORT ",\"prompt_tokens\":9,\"tokens\":3,\"ignore_eos\":true"
 
 static void make(struct engine *engine, const char *members)
@@ -190,8 +192,8 @@ static void it_survives_new_graphs(void **state)
     static const char *const sampled[] = {",\"sample_every\":2,\"bare_every\":3",
                                           ",\"sample_every\":3,\"instrument\":\"observe\"", NULL};
     synthesize(*state, "llama", 2, SMALL);
-    check_runs(*state, ",\"prompt_tokens\":250,\"tokens\":16,\"ignore_eos\":true", sampled, always);
-    check_runs(*state, ",\"prompt_tokens\":250,\"tokens\":12,\"ignore_eos\":true", both, always);
+    check_runs(*state, LONG, sampled, always);
+    check_runs(*state, LONG, both, always);
 }
 
 static bool all_but_each_sixth(int layer)
@@ -261,11 +263,11 @@ static void layers_can_be_chosen(void **state)
 }
 
 /* Standard statistics of two engines are the same. */
-static void check_standard(struct engine *a, struct engine *b)
+static void check_standard(struct engine *a, struct engine *b, const char *members)
 {
     struct seen seen_a, seen_b;
-    engine_run(a, SHORT ",\"mode\":\"standard\"", &seen_a);
-    engine_run(b, SHORT ",\"mode\":\"standard\"", &seen_b);
+    engine_run(a, members, &seen_a);
+    engine_run(b, members, &seen_b);
     assert_int_equal(seen_a.pass_count, seen_b.pass_count);
     for (size_t p = 0; p < seen_a.pass_count; p++) {
         uint32_t j = 0, n_b = seen_b.passes[p].head.n_spans;
@@ -282,6 +284,9 @@ static void check_standard(struct engine *a, struct engine *b)
             assert_true(fabsf(x->mean - y[j].mean) <= 1e-6f * x->mean);
             assert_true(fabsf(x->std - y[j].std) <= 1e-6f * x->std);
             j++;
+        }
+        for (; j < n_b; j++) {
+            assert_false(deep_has_statistics(&seen_b.passes[p].spans[j]));
         }
     }
     seen_deinit(&seen_a);
@@ -302,9 +307,11 @@ static void graphs_met_while_they_run_say_nothing_wrong(void **state)
         snprintf(members, sizeof(members), "%s%s", SMALL, some[i].synth);
         synthesize(*state, some[i].name, 2, members);
         engine_load(&unwatched, model_path);
-        check_standard(*state, &unwatched);
+        check_standard(*state, &unwatched, SHORT);
+        check_standard(*state, &unwatched, LONG ",\"flash_attn\":\"off\",\"threads\":2");
         check_runs(&unwatched, SHORT, both, when_reused);
         check_runs(&unwatched, SHORT, on_two, when_reused);
+        check_runs(&unwatched, LONG, on_two_traced, when_reused);
     }
     assert_int_equal(engine_stop(&unwatched), 0);
 }
