@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Attention matrices: which of their cells count, and what the others leave of them. */
 #include "base/limits.h"
-#include "base/mem.h"
 #include "engine/llama/collect.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A causal row has one stretch of visible cells, a window in a ring buffer two. */
-enum { MAX_RUNS = 8, MAX_GATHERED = 1 << 24 };
-
-struct run {
-    int32_t first, count;
-};
-
-/* Visible cells of one row of queries: `runs` of them from `first_run` on. */
+/* Visible cells of one row of queries: one stretch, from the start or as wide as a window. */
 struct mask_row {
     int64_t row;
-    size_t first_run;
-    int32_t runs, cells;
+    int64_t first, cells;
 };
 
 /* What is known of a mask in this pass: all layers share one or two of them. */
 struct mask {
     const struct ggml_tensor *tensor; /* NULL: everything is visible */
     int64_t keys;
-    bool usable;
+    bool usable; /* no row has holes */
     int32_t count;
     struct mask_row rows[ERG_COLLECT_QUERIES];
 };
@@ -42,29 +33,19 @@ static bool is_visible(const struct ggml_tensor *tensor, const char *row, int64_
     return value != -INFINITY;
 }
 
-/* The stretches of visible cells in a row; false when they are too many. */
-static bool find_runs(struct erg_collect *collect, const struct ggml_tensor *tensor,
-                      const char *cells, struct mask_row *row, int64_t keys)
+/* The visible cells of a row; false when there are others between them. */
+static bool find_cells(const struct ggml_tensor *tensor, const char *cells, struct mask_row *row,
+                       int64_t keys)
 {
-    struct run *run = NULL;
-    row->first_run = collect->runs.count;
+    int64_t end = 0;
     for (int64_t key = 0; key < keys; key++) {
-        if (tensor && !is_visible(tensor, cells, key)) {
-            run = NULL;
-            continue;
+        if (!tensor || is_visible(tensor, cells, key)) {
+            row->first = row->cells ? row->first : key;
+            row->cells++;
+            end = key + 1;
         }
-        if (!run) {
-            run = row->runs < MAX_RUNS ? erg_list_add(&collect->runs, 1, sizeof(*run)) : NULL;
-            if (!run) {
-                return false;
-            }
-            *run = (struct run){(int32_t)key, 0};
-            row->runs++;
-        }
-        run->count++;
-        row->cells++;
     }
-    return true;
+    return end - row->first == row->cells;
 }
 
 static bool readable(const struct ggml_tensor *tensor)
@@ -97,7 +78,7 @@ static const struct mask *mask_of(struct erg_collect *collect, const struct ggml
     for (int32_t i = 0; i < mask->count && mask->usable; i++) {
         mask->rows[i] = (struct mask_row){.row = index[i]};
         const char *cells = tensor ? data + (size_t)index[i] * tensor->nb[1] : NULL;
-        mask->usable = find_runs(collect, tensor, cells, &mask->rows[i], mask->keys);
+        mask->usable = find_cells(tensor, cells, &mask->rows[i], mask->keys);
     }
     return mask;
 }
@@ -118,42 +99,17 @@ bool erg_collect_scores(struct erg_collect *collect, size_t i, struct erg_moment
     if (!data) {
         return false;
     }
-    const struct run *runs = collect->runs.items;
     for (int32_t r = 0; r < mask->count; r++) {
         const struct mask_row *row = &mask->rows[r];
-        for (int32_t k = 0; k < row->runs; k++) {
-            const struct run *run = &runs[row->first_run + (size_t)k];
-            struct erg_tensor_view cells = {
-                .data =
-                    data + (size_t)row->row * tensor->nb[1] + (size_t)run->first * sizeof(float),
-                .type = ERG_SCALAR_F32,
-                .ne = {run->count, tensor->ne[2], 1, 1}, /* of all heads at once */
-                .nb = {sizeof(float), tensor->nb[2], tensor->nb[2], tensor->nb[2]},
-            };
-            erg_stats_add(collect->kernels, &cells, NULL, moments);
-        }
+        const struct erg_tensor_view cells = {
+            .data = data + (size_t)row->row * tensor->nb[1] + (size_t)row->first * sizeof(float),
+            .type = ERG_SCALAR_F32,
+            .ne = {row->cells, tensor->ne[2], 1, 1}, /* of all heads at once */
+            .nb = {sizeof(float), tensor->nb[2], tensor->nb[2], tensor->nb[2]},
+        };
+        erg_stats_add(collect->kernels, &cells, NULL, moments);
     }
     return true;
-}
-
-/* The visible weights of a row side by side. */
-static const float *visible_weights(struct erg_collect *collect, const float *row,
-                                    const struct mask_row *which)
-{
-    const struct run *runs = (const struct run *)collect->runs.items + which->first_run;
-    if (which->runs == 1) {
-        return row + runs[0].first;
-    }
-    size_t bytes = (size_t)which->cells * sizeof(*row), at = 0;
-    if (erg_grow(&collect->gathered, &collect->gathered_bytes, bytes, 1, MAX_GATHERED) != 0) {
-        return NULL;
-    }
-    float *gathered = collect->gathered;
-    for (int32_t k = 0; k < which->runs; k++) {
-        memcpy(gathered + at, row + runs[k].first, (size_t)runs[k].count * sizeof(*row));
-        at += (size_t)runs[k].count;
-    }
-    return gathered;
 }
 
 static void read_head(struct erg_collect *collect, const struct mask *mask,
@@ -162,11 +118,8 @@ static void read_head(struct erg_collect *collect, const struct mask *mask,
     *out = (struct erg_attention){.threshold = collect->attention_threshold};
     for (int32_t r = 0; r < mask->count; r++) {
         const struct mask_row *row = &mask->rows[r];
-        const void *weights = head + (size_t)row->row * tensor->nb[1];
-        const float *visible = row->cells ? visible_weights(collect, weights, row) : NULL;
-        if (visible) {
-            erg_attention_add(collect->kernels, visible, (size_t)row->cells, out);
-        }
+        const float *weights = (const void *)(head + (size_t)row->row * tensor->nb[1]);
+        erg_attention_add(collect->kernels, weights + row->first, (size_t)row->cells, out);
     }
 }
 

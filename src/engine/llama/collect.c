@@ -46,9 +46,7 @@ void erg_collect_deinit(struct erg_collect *collect)
     free(collect->norms.items);
     free(collect->variances.items);
     free(collect->masks.items);
-    free(collect->runs.items);
     free(collect->fetched);
-    free(collect->gathered);
     memset(collect, 0, sizeof(*collect));
 }
 
@@ -57,7 +55,7 @@ void erg_collect_begin(struct erg_collect *collect)
     collect->readings.count = collect->attention.count = collect->routing.count = 0;
     collect->floats.count = collect->ids.count = 0;
     collect->norms.count = collect->variances.count = 0;
-    collect->masks.count = collect->runs.count = 0;
+    collect->masks.count = 0;
     collect->rows_sampled = false;
     collect->router_entropy = NAN;
 }

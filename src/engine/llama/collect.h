@@ -62,12 +62,10 @@ struct erg_collect {
     struct erg_list readings, attention, routing;
     struct erg_list floats, ids; /* what these refer to: float, uint16_t */
     struct erg_list norms, variances;
-    struct erg_list masks, runs; /* attention.c */
-    float router_entropy;        /* of the distribution read last */
-    void *fetched;               /* a tensor copied from a device */
+    struct erg_list masks; /* attention.c */
+    float router_entropy;  /* of the distribution read last */
+    void *fetched;         /* a tensor copied from a device */
     size_t fetched_bytes;
-    void *gathered; /* a row with holes, without them */
-    size_t gathered_bytes;
     FILE *dump;
 };
 

@@ -43,7 +43,7 @@ KERNEL void add_weights(vf p, vf q, vf shifts, vf limits, struct lane_attention 
     a->below = v_count(a->below, v_less(p, limits));
 }
 
-static void attention_row(const float *weights, size_t count, float shift, float limit,
+KERNEL void attention_row(const float *weights, size_t count, float shift, float limit,
                           struct erg_attention_sums *out_sums)
 {
     const vf shifts = v_set(shift), limits = v_set(limit), none = v_set(0);
