@@ -74,6 +74,30 @@ static void put_object(struct erg_jsonw *w, const char *key, const char *json)
     erg_jsonw_raw(w, json ? json : "{}");
 }
 
+static void put_counters(struct erg_jsonw *w, const struct erg_phase_counts *counts)
+{
+    static const char *const keys[ERG_COUNTS] = {"instructions", "cycles", "cache_misses"};
+    const uint32_t both = 1u << ERG_COUNT_INSTRUCTIONS | 1u << ERG_COUNT_CYCLES;
+    erg_jsonw_key(w, "counters");
+    if (!counts->known) {
+        erg_jsonw_null(w);
+        return;
+    }
+    erg_jsonw_obj_begin(w);
+    for (int i = 0; i < ERG_COUNTS; i++) {
+        erg_jsonw_key(w, keys[i]);
+        if (counts->known >> i & 1)
+            erg_jsonw_uint(w, counts->count[i]);
+        else
+            erg_jsonw_null(w);
+    }
+    put_real(w, "ipc",
+             (counts->known & both) == both ? ratio((double)counts->count[ERG_COUNT_INSTRUCTIONS],
+                                                    (double)counts->count[ERG_COUNT_CYCLES])
+                                            : NAN);
+    erg_jsonw_obj_end(w);
+}
+
 static void put_phase(struct erg_jsonw *w, uint32_t phase, const struct erg_phase_facts *facts)
 {
     int64_t duration_ns = facts->t1_ns - facts->t0_ns;
@@ -92,6 +116,7 @@ static void put_phase(struct erg_jsonw *w, uint32_t phase, const struct erg_phas
     erg_jsonw_kmicro(w, "unattributed_ms", facts->unattributed_ns);
     put_mj(w, "unattributed_energy_mj", &facts->unattributed);
     erg_jsonw_kstr(w, "grade", erg_grade_name(facts->grade));
+    put_counters(w, &facts->counts);
     erg_jsonw_obj_end(w);
 }
 
@@ -282,6 +307,7 @@ static void put_profiler(struct erg_jsonw *w, const struct erg_run_facts *f)
     put_real(w, "store_bytes_per_token",
              f->store_bytes >= 0 ? ratio((double)f->store_bytes, (double)tokens) : NAN);
     erg_jsonw_kbool(w, "guessed_operations", f->guessed);
+    erg_jsonw_kstr(w, "counters_reason", f->counters_reason);
     erg_jsonw_obj_end(w);
 }
 

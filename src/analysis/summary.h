@@ -9,6 +9,7 @@
 #include "base/jsonw.h"
 #include "energy/timeline.h"
 #include "store/rows.h"
+#include "stream/counters.h"
 
 /*
  * The run summary: from the facts of a run to the JSON object of the contract. Pure.
@@ -31,6 +32,12 @@ const char *erg_grid_code(size_t i);
 /* The members of a summary's `grid` object. */
 void erg_grid_write(const struct erg_grid *grid, struct erg_jsonw *w);
 
+/* What the processor counted of the engine; bit i of `known`: count[i] is known. */
+struct erg_phase_counts {
+    uint64_t count[ERG_COUNTS];
+    uint32_t known;
+};
+
 /* One phase as it happened. */
 struct erg_phase_facts {
     bool seen;
@@ -42,6 +49,7 @@ struct erg_phase_facts {
     struct erg_energy
         unattributed; /* energy of the phase in none of its sections' spans or passes */
     int64_t unattributed_ns;
+    struct erg_phase_counts counts;
 };
 
 struct erg_run_facts {
@@ -83,9 +91,10 @@ struct erg_run_facts {
     int64_t profiled_tokens; /* tokens of passes with spans */
     bool has_overhead;       /* false while the run goes on */
     struct erg_overhead_facts overhead;
-    double tracing_pct; /* what tracing costs, measured directly; NaN = not known */
-    double budget_pct;  /* that the slowdown was to stay below; NaN = none */
-    bool guessed;       /* some operation was classified by the fallback */
+    double tracing_pct;          /* what tracing costs, measured directly; NaN = not known */
+    double budget_pct;           /* that the slowdown was to stay below; NaN = none */
+    bool guessed;                /* some operation was classified by the fallback */
+    const char *counters_reason; /* why phases lack performance counters; NULL = none does */
     uint64_t dropped_events;
     int64_t store_bytes; /* taken by the run's rows; < 0 = not stored */
     struct erg_conditions conditions;

@@ -2,6 +2,7 @@
 #include "base/jsonw.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "export/erg_counters.h"
 #include "export/erg_feed.h"
 #include "export/erg_text.h"
 #include "export/formats.h"
@@ -31,6 +32,7 @@ struct erg_export {
     bool any;
     uint32_t phase, wanted; /* of the last item; of the sections that are visited */
     int64_t end_ns;
+    int64_t phase_t0_ns[ERG_PHASES], phase_t1_ns[ERG_PHASES]; /* t1 = 0: has no item */
 };
 
 static int64_t absolute(const struct erg_export *export, int64_t t_ns)
@@ -147,6 +149,9 @@ static int item_end(struct erg_export *export, int64_t t0_ns, int64_t t1_ns)
     erg_feed_item_end(&export->feed, t0_ns, t1_ns);
     export->any = true;
     export->end_ns = t1_ns;
+    if (!export->phase_t1_ns[export->phase])
+        export->phase_t0_ns[export->phase] = t0_ns;
+    export->phase_t1_ns[export->phase] = t1_ns;
     return rc;
 }
 
@@ -372,6 +377,7 @@ static int write_records(struct erg_export *export)
         rc = put_items(export);
     if (rc)
         return rc;
+    erg_counters_put(&export->plan, export->phase_t0_ns, export->phase_t1_ns, &export->out.buf);
     erg_text_end(&export->plan, &export->out.buf);
     return erg_out_flush(&export->out);
 }

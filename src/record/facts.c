@@ -68,9 +68,10 @@ static void fill_phase(const struct erg_join *join, uint32_t phase, struct erg_p
     if (!out->seen)
         return;
     out->unattributed_ns = out->t1_ns - out->t0_ns - join->phase_children_ns[phase];
+    int64_t t0 = out->t0_ns + join->zero_ns, t1 = out->t1_ns + join->zero_ns;
+    erg_join_counts(join, t0, t1, &out->counts);
     if (!join->timeline)
         return;
-    int64_t t0 = out->t0_ns + join->zero_ns, t1 = out->t1_ns + join->zero_ns;
     struct erg_window window = erg_timeline_window(join->timeline, t0, t1);
     out->energy = window.energy;
     out->grade = window.grade;
@@ -176,6 +177,17 @@ static void fill_description(const struct erg_join *join, struct erg_run_facts *
     out->grid = header->grid;
 }
 
+/* Phases may be too short for readings of the counters; only those who see none want to know. */
+static const char *counters_reason(const struct erg_join *join, const struct erg_run_facts *facts)
+{
+    bool lacks = false;
+    for (uint32_t phase = 0; phase < ERG_PHASES; phase++)
+        lacks |= facts->phases[phase].seen && !facts->phases[phase].counts.known;
+    if (join->counters_reason || !join->counters_count || !lacks)
+        return join->counters_reason;
+    return "some phases are too short for the readings of the performance counters";
+}
+
 void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
 {
     *out = (struct erg_run_facts){
@@ -206,6 +218,7 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
     fill_description(join, out);
     for (uint32_t phase = 0; phase < ERG_PHASES; phase++)
         fill_phase(join, phase, &out->phases[phase]);
+    out->counters_reason = counters_reason(join, out);
     fill_energy(join, out);
     out->has_overhead = join->closed; /* it looks at all tokens: not while the engine runs */
     if (join->closed)

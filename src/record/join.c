@@ -56,9 +56,9 @@ void erg_join_free(struct erg_join *join)
     erg_rollup_free(join->rollup);
     erg_buf_deinit(&join->response);
     erg_overhead_deinit(&join->overhead);
-    void *blocks[] = {join->names,       join->channels,   join->sample_states,
-                      join->engine_json, join->model_json, join->end_reason,
-                      join->status,      join->failure,    join->ggml_variant};
+    void *blocks[] = {join->names,        join->channels,   join->sample_states,  join->engine_json,
+                      join->model_json,   join->end_reason, join->status,         join->failure,
+                      join->ggml_variant, join->counters,   join->counters_reason};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         free(blocks[i]);
     free(join);
@@ -553,6 +553,8 @@ static int dispatch(struct erg_join *join, const struct erg_event *event, struct
         join->idle_t0_ns = event->t_ns;
         join->idle_t1_ns = event->t1_ns;
         return 0;
+    case ERG_REC_COUNTERS:
+        return erg_join_counters(join, event, err);
     case ERG_REC_RECORDING_END:
         return on_recording_end(join, event, err);
     case ERG_REC_ATTENTION:

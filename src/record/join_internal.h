@@ -3,6 +3,7 @@
 #define ERG_RECORD_JOIN_INTERNAL_H
 
 #include "analysis/overhead.h"
+#include "analysis/summary.h"
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -121,6 +122,10 @@ struct erg_join {
     int64_t engine_cpu_count, others_cpu_count;
     struct erg_memory_view memory;
 
+    struct erg_counters_head *counters; /* in order of time */
+    size_t counters_count, counters_capacity;
+    char *counters_reason; /* why some or all are missing */
+
     int end_status; /* enum erg_end_status, -1 = none yet */
     char *end_reason;
     bool closed; /* RECORDING_END seen */
@@ -135,6 +140,11 @@ int erg_join_attention(struct erg_join *join, const struct erg_attention_view *v
 int erg_join_routing(struct erg_join *join, const struct erg_routing_view *view,
                      struct erg_err *err);
 void erg_pending_free_details(struct erg_pending *item);
+
+/* join_counters.c: take a COUNTERS record; what was counted in a window, where that is known. */
+int erg_join_counters(struct erg_join *join, const struct erg_event *event, struct erg_err *err);
+void erg_join_counts(const struct erg_join *join, int64_t t0_ns, int64_t t1_ns,
+                     struct erg_phase_counts *out);
 
 /* settle.c */
 int erg_join_settle(struct erg_join *join, bool everything, struct erg_err *err);

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_PERIOD_NS   INT64_C(500000000)
-#define UPDATE_PERIOD_NS INT64_C(1000000000)
+#define HOST_PERIOD_NS     INT64_C(500000000)
+#define COUNTERS_PERIOD_NS INT64_C(20000000)
+#define UPDATE_PERIOD_NS   INT64_C(1000000000)
 
 static int64_t now_ns(const struct erg_live *live)
 {
@@ -123,6 +124,24 @@ static void read_edges(struct erg_live *live, const struct erg_event *event)
     read_grid_until(live, t1);
 }
 
+/* --- performance counters ------------------------------------------------------------------------
+ */
+
+static void read_counters(struct erg_live *live)
+{
+    struct erg_counters_head counters;
+    int64_t now = now_ns(live);
+    if (!live->counters || (live->counters_explained && !live->counters->open))
+        return;
+    erg_counters_read(live->counters, now, &counters);
+    live->next_counters_ns = now + COUNTERS_PERIOD_NS;
+    pthread_mutex_lock(&live->inbox_lock);
+    erg_write_counters(&live->inbox, &counters,
+                       live->counters_explained ? "" : live->counters->reason);
+    pthread_mutex_unlock(&live->inbox_lock);
+    live->counters_explained = true;
+}
+
 /* --- events of the engine -----------------------------------------------------------------------
  */
 
@@ -189,8 +208,10 @@ static int take_event(struct erg_live *live, const struct erg_event *event, stru
         live->loaded = true;
     if (event->type == ERG_REC_RUN_BEGIN && rc == 0)
         begin_run(live);
-    if (is_edge(live, event))
+    if (is_edge(live, event)) {
         erg_power_poke(live->power);
+        read_counters(live);
+    }
     if (event->type == ERG_REC_RUN_END) {
         live->ended = true;
         live->next_host_ns = 0; /* one more sample, so that short runs have one */
@@ -248,6 +269,8 @@ int erg_live_pump(struct erg_live *live, int timeout_ms, struct erg_err *err)
     if (rc < 0)
         return rc;
     sample_host(live);
+    if (now_ns(live) >= live->next_counters_ns)
+        read_counters(live);
     rc = empty_inbox(live, err);
     if (rc == 0)
         rc = update_store(live, err);

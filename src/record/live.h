@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "power/host.h"
 #include "power/power.h"
+#include "record/counters.h"
 #include "record/engine_process.h"
 #include "record/outcome.h"
 #include "record/session.h"
@@ -29,6 +30,7 @@ struct erg_live {
     struct erg_err store_err; /* why the run is not being stored; code 0: it is, or need not be */
     struct erg_power *power;
     struct erg_host host;
+    struct erg_counters *counters; /* of the engine; NULL = none are read */
 
     pthread_mutex_t inbox_lock;
     struct erg_buf inbox;  /* records from the sampling thread, waiting for the tape */
@@ -42,7 +44,8 @@ struct erg_live {
     int64_t cancel_ns;
     int64_t idle_t0_ns, idle_t1_ns; /* of polled sources */
     int64_t next_grid_ns;           /* of exact sources */
-    int64_t next_host_ns, next_update_ns;
+    int64_t next_host_ns, next_update_ns, next_counters_ns;
+    bool counters_explained; /* why some are missing is on the tape */
 };
 
 /* Make everything but the engine: join, tape, power. `header` is written to the tape. */

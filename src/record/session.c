@@ -26,6 +26,8 @@ struct erg_session {
     struct erg_root root;
     const struct erg_clock *clock;
     bool running; /* the engine process is there and has not failed */
+    const struct erg_pmu *pmu;
+    struct erg_counters counters;
 };
 
 /* "ergon-llama" in the folder of this program. */
@@ -47,6 +49,9 @@ static int start_engine(struct erg_session *session, struct erg_err *err)
         return 0;
     int rc = erg_engine_start(&session->engine, session->engine_path, err);
     session->running = rc == 0;
+    erg_counters_close(&session->counters);
+    if (rc == 0)
+        erg_counters_open(&session->counters, session->pmu, session->engine.pid);
     return rc;
 }
 
@@ -65,6 +70,7 @@ int erg_session_open(struct erg_session **out, const struct erg_session_options 
     session->engine = (struct erg_engine){.fd = -1, .stderr_fd = -1};
     session->engine_path = erg_strdup(options->engine_path ? options->engine_path : path);
     session->clock = options->clock ? options->clock : erg_clock_system();
+    session->pmu = options->pmu ? options->pmu : erg_pmu_system();
     if (options->root)
         session->root = *options->root;
     int rc = session->engine_path ? start_engine(session, err)
@@ -81,6 +87,7 @@ void erg_session_close(struct erg_session *session)
 {
     if (!session)
         return;
+    erg_counters_close(&session->counters);
     erg_engine_stop(&session->engine, QUIT_PATIENCE_MS);
     free(session->engine_path);
     free(session);
@@ -334,6 +341,7 @@ int erg_session_run(struct erg_session *session, const struct erg_run_options *o
     if (rc)
         return rc;
     live.store_err = locked;
+    live.counters = &session->counters;
     rc = run_on(session, &live, out, err);
     erg_live_close(&live);
     if (!session->running)

@@ -17,11 +17,13 @@
  * happens. Everything but the sampling and store threads happens on the caller's thread.
  */
 struct erg_session;
+struct erg_pmu;
 
 struct erg_session_options {
     const char *engine_path; /* program to run; NULL = ergon-llama beside this program */
     const struct erg_root *root;
     const struct erg_clock *clock;
+    const struct erg_pmu *pmu; /* performance counters; NULL = this machine's */
 };
 
 /* Start the engine. NOT_FOUND, DENIED or IO with the engine's path when it cannot be started. */

@@ -224,7 +224,7 @@ static void test_wall_clock_that_jumps(void **state)
     clock.user = &wall_ns;
     fake_session_init(&fake, good);
     assert_int_equal(erg_root_init(&root, NULL, NULL), 0);
-    struct erg_session_options options = {fake.engine_path, &root, &clock};
+    struct erg_session_options options = {fake.engine_path, &root, &clock, NULL};
     assert_int_equal(erg_session_open(&session, &options, NULL), 0);
     assert_int_equal(erg_session_run(session, &fake.options, NULL, &fake.result, NULL), 0);
     erg_session_close(session);
