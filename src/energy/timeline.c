@@ -19,6 +19,7 @@ struct timeline_channel {
 struct erg_timeline {
     struct timeline_channel *channels;
     uint32_t count;
+    uint32_t disjoint; /* channels that are not raw */
     size_t readings;
 };
 
@@ -43,6 +44,7 @@ int erg_timeline_new(struct erg_timeline **out, const struct erg_channel *channe
     timeline->count = count;
     for (uint32_t i = 0; i < count; i++) {
         timeline->channels[i].info = channels[i];
+        timeline->disjoint += !channels[i].raw;
         erg_curve_init(&timeline->channels[i].curve, channels[i].quantity, channels[i].max_gap_ns);
     }
     *out = timeline;
@@ -147,7 +149,8 @@ struct erg_window erg_timeline_window(const struct erg_timeline *timeline, int64
     for (uint32_t i = 0; i < timeline->count; i++) {
         const struct timeline_channel *channel = &timeline->channels[i];
         struct erg_energy part = {.present = 1u << channel->info.domain};
-        if (!erg_timeline_channel_energy(timeline, i, t0_ns, t1_ns, &part.nj[channel->info.domain]))
+        if (channel->info.raw ||
+            !erg_timeline_channel_energy(timeline, i, t0_ns, t1_ns, &part.nj[channel->info.domain]))
             continue;
         erg_energy_add(&window.energy, &part);
         enum erg_grade grade = channel_grade(&channel->info, length);
@@ -157,7 +160,7 @@ struct erg_window erg_timeline_window(const struct erg_timeline *timeline, int64
         uint64_t covered = erg_curve_covered_ns(&channel->curve, t1_ns) -
                            erg_curve_covered_ns(&channel->curve, t0_ns);
         if (length)
-            window.coverage_ratio += (double)covered / (double)length / timeline->count;
+            window.coverage_ratio += (double)covered / (double)length / timeline->disjoint;
     }
     if (!length)
         window.coverage_ratio = 1;
@@ -186,7 +189,7 @@ static bool silent(int64_t since_ns, int64_t now_ns, int64_t patience_ns)
 int64_t erg_timeline_settled_ns(const struct erg_timeline *timeline, int64_t now_ns,
                                 int64_t patience_ns)
 {
-    if (timeline->count == 0)
+    if (timeline->disjoint == 0)
         return now_ns;
     if (timeline->readings == 0)
         return INT64_MIN;
@@ -195,6 +198,8 @@ int64_t erg_timeline_settled_ns(const struct erg_timeline *timeline, int64_t now
     int64_t settled = INT64_MAX;
     for (uint32_t i = 0; i < timeline->count; i++) {
         const struct erg_curve *curve = &timeline->channels[i].curve;
+        if (timeline->channels[i].info.raw)
+            continue;
         int64_t last = curve->count ? curve->points[curve->count - 1].t_ns : INT64_MIN;
         if (silent(curve->count ? last : first, now_ns, patience_ns))
             continue;
@@ -224,6 +229,8 @@ static double walk_to_nj(struct walk *walk, int64_t t_ns)
     for (uint32_t i = 0; i < walk->timeline->count; i++) {
         const struct erg_curve *curve = &walk->timeline->channels[i].curve;
         size_t *rank = &walk->ranks[i];
+        if (walk->timeline->channels[i].info.raw)
+            continue;
         while (*rank < curve->count && curve->points[*rank].t_ns <= t_ns)
             ++*rank;
         sum += (double)erg_curve_energy_at_nj(curve, *rank, t_ns);
@@ -246,7 +253,7 @@ double erg_timeline_peak_mw(const struct erg_timeline *timeline, int64_t t0_ns, 
     for (uint32_t i = 0; i < timeline->count && t0_ns <= t1_ns; i++) {
         const struct erg_curve *curve = &timeline->channels[i].curve;
         size_t inside = erg_curve_rank(curve, t1_ns) - lower(curve, t0_ns);
-        if (inside > most) {
+        if (inside > most && !timeline->channels[i].info.raw) {
             most = inside;
             densest = curve;
         }

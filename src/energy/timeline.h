@@ -68,7 +68,7 @@ void erg_timeline_freeze(struct erg_timeline *timeline, int64_t t_ns);
 /* Readings refused so far. */
 uint64_t erg_timeline_refused(const struct erg_timeline *timeline);
 
-/* What a window cost and how far the sensors saw it. */
+/* What a window cost and how far the sensors saw it; raw channels take no part in it. */
 struct erg_window {
     struct erg_energy energy; /* a domain is present when a channel of it covers part of the window
                                  (an empty one: its instant) */
@@ -86,9 +86,9 @@ bool erg_timeline_channel_energy(const struct erg_timeline *timeline, uint32_t i
 
 /*
  * The time up to which every channel that is still alive has been read (so that windows ending
- * there are final). Channels silent for more than `patience_ns` before `now_ns` do not count; one
- * never read is silent since the first reading of any. INT64_MIN before the first reading,
- * `now_ns` with no channels or all of them silent.
+ * there are final). Raw channels do not count, nor those silent for more than `patience_ns` before
+ * `now_ns`; one never read is silent since the first reading of any. INT64_MIN before the first
+ * reading, `now_ns` with no channels or all of them silent.
  */
 int64_t erg_timeline_settled_ns(const struct erg_timeline *timeline, int64_t now_ns,
                                 int64_t patience_ns);

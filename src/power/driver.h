@@ -14,16 +14,23 @@
  * ways:
  *
  *   polled  `read` fills one value per channel in order, in at most a tenth of the interval (unless
- *           it has `own_thread`), always from the same thread. A channel that cannot be read has a
- *           status and value 0; `read` itself fails only when the source is dead for good (then it
- *           is not called again and a warning is given).
+ *           it has `own_thread`), from one thread at a time: at first from whoever opens it, then
+ *           from a sampling thread, which may hand a source that turns out slow to another. A
+ *           channel that cannot be read has a status and value 0; `read` itself fails only when the
+ *           source is dead for good (then it is not called again and a warning is given).
  *   exact   `at` gives E(t) of every channel at any instant, in any order, from any one thread.
  *
  * Values arrive zeroed; `channel` is filled in by the set. `detail` is one line about what was
  * found, borrowed for the life of the source. `close` accepts NULL and frees everything. Optional:
  * `probe` (of drivers that are not automatic), `read` or `at` (of sources that are never polled or
- * never exact), `set_zero`, `describe`, `warning`. No two of `read`, `at` and `set_zero` run at the
- * same time.
+ * never exact), `set_zero`, `describe`, `warning`, `moves_within_ns`, `family`. No two of `read`,
+ * `at` and `set_zero` run at the same time.
+ *
+ * A counter that opens and stands still is broken. With `moves_within_ns` the set reads the source
+ * for at most that long when it is opened, until every counter has moved, and leaves out those that
+ * have not: the next source of the same hardware takes their place. Neighbours in the table with
+ * the same `family` read the same registers: the one whose reads cost less is used, and the other
+ * is read now and then to check it.
  *
  * A sensor of something that contains what other sensors measure (psys, a battery, a power meter)
  * delivers a `raw` channel that `measures` "machine"; the set makes the channel `soc` of it, what
@@ -61,6 +68,8 @@ struct erg_power_driver {
     /* Something that a user should know since the last call, one line, or NULL; after each read. */
     const char *(*warning)(struct erg_power_source *source);
     void (*close)(struct erg_power_source *source);
+    int64_t moves_within_ns;
+    const char *family;
 };
 
 /* The table, best first, NULL-terminated. */

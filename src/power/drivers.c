@@ -5,6 +5,9 @@
 #include <stddef.h>
 
 const struct erg_power_driver *const erg_power_drivers[] = {
+    &erg_power_driver_powermetrics,
+    &erg_power_driver_rapl,
+    &erg_power_driver_perf,
     &erg_power_driver_estimate,
     &erg_power_driver_replay,
     &erg_power_driver_synthetic,

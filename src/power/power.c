@@ -4,140 +4,27 @@
 #include "base/jsonw.h"
 #include "base/mem.h"
 #include "power/set.h"
-#include "power/spec.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FALLBACK_INTERVAL_NS INT64_C(100000000)
-
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static void warn(struct erg_power *power, const char *before, const char *name, const char *after)
+static struct erg_power *new_set(const struct erg_power_options *options)
 {
-    struct erg_buf text;
-    if (power->warning_count == ERG_MAX_WARNINGS)
-        return;
-    erg_buf_init(&text);
-    erg_buf_printf(&text, "%s%s%s", before, name, after);
-    char *line = erg_buf_take(&text);
-    if (line)
-        power->warnings[power->warning_count++] = line;
-}
-
-static bool covered(const struct erg_power *power, enum erg_domain domain)
-{
-    for (size_t i = 0; i < power->channel_count; i++) {
-        if (power->channels[i].domain == domain)
-            return true;
+    struct erg_power *power = erg_calloc(1, sizeof *power);
+    if (!power)
+        return NULL;
+    power->members = erg_calloc(ERG_MAX_SOURCES, sizeof *power->members);
+    if (!power->members) {
+        free(power);
+        return NULL;
     }
-    return false;
-}
-
-/*
- * Take a source's channels into the set, except those of domains that a source before it covers:
- * two sensors of one domain would count its energy twice.
- */
-static int adopt(struct erg_power *power, struct erg_power_member *member,
-                 const struct erg_channel *channels, struct erg_err *err)
-{
-    bool taken[ERG_DOMAINS];
-    for (int d = 0; d < ERG_DOMAINS; d++)
-        taken[d] = covered(power, (enum erg_domain)d);
-    member->channels = erg_calloc(member->own_count, sizeof *member->channels);
-    if (!member->channels)
-        return erg_fail(err, ERG_NOMEM, "cannot keep power channels: out of memory");
-    size_t kept = 0;
-    for (uint32_t i = 0; i < member->own_count; i++) {
-        member->channels[i] = ERG_CHANNEL_DROPPED;
-        if (taken[channels[i].domain])
-            continue;
-        void *items = power->channels;
-        int rc = erg_grow(&items, &power->channel_capacity, power->channel_count + 1,
-                          sizeof *power->channels, ERG_MAX_CHANNELS);
-        if (rc)
-            return erg_fail(err, rc, "cannot keep power channels: %s", erg_code_text(rc));
-        power->channels = items;
-        member->channels[i] = (uint32_t)power->channel_count;
-        power->channels[power->channel_count++] = channels[i];
-        kept++;
-    }
-    if (kept == 0)
-        warn(power, "power source '", member->driver->name,
-             "' adds nothing: other sources measure its domains");
-    return 0;
-}
-
-static int add_source(struct erg_power *power, const struct erg_power_driver *driver,
-                      const char *argument, const struct erg_power_options *options,
-                      struct erg_err *err)
-{
-    void *items = power->members;
-    int rc = erg_grow(&items, &power->member_capacity, power->member_count + 1,
-                      sizeof *power->members, ERG_MAX_SOURCES);
-    if (rc)
-        return erg_fail(err, rc, "cannot keep power sources: %s", erg_code_text(rc));
-    power->members = items;
-    ERG_AUTO_FREE struct erg_channel *channels = erg_calloc(ERG_MAX_CHANNELS, sizeof *channels);
-    if (!channels)
-        return erg_fail(err, ERG_NOMEM, "cannot open '%s': out of memory", driver->name);
-    struct erg_power_member member = {.driver = driver};
-    rc = driver->open(options, argument, &member.source, channels, &member.own_count, &member.exact,
-                      err);
-    if (rc)
-        return rc;
-    size_t channels_before = power->channel_count;
-    rc = adopt(power, &member, channels, err);
-    if (rc) {
-        power->channel_count = channels_before;
-        driver->close(member.source);
-        free(member.channels);
-        return rc;
-    }
-    power->members[power->member_count++] = member;
-    return 0;
-}
-
-static void open_automatic(struct erg_power *power, const struct erg_power_driver *const *table,
-                           const struct erg_power_options *options)
-{
-    for (size_t i = 0; table[i]; i++) {
-        struct erg_power_probe probe = {.name = table[i]->name};
-        struct erg_err err = {0};
-        if (!table[i]->automatic)
-            continue;
-        table[i]->probe(options->root, &probe);
-        if (probe.state == ERG_POWER_READY && add_source(power, table[i], NULL, options, &err))
-            warn(power, "", err.text, "");
-    }
-    if (power->channel_count == 0)
-        warn(power, "no power source is ready: energy is not available (see 'ergon doctor')", "",
-             "");
-}
-
-static int open_named(struct erg_power *power, const struct erg_power_spec *spec,
-                      const struct erg_power_options *options, bool *out_unusable,
-                      struct erg_err *err)
-{
-    for (size_t i = 0; i < spec->count; i++) {
-        int rc = add_source(power, spec->drivers[i], spec->argument, options, err);
-        if (rc) {
-            *out_unusable = rc != ERG_INVALID && rc != ERG_NOMEM;
-            erg_err_prefix(err, "power source '%s'", spec->drivers[i]->name);
-            return rc;
-        }
-    }
-    return 0;
-}
-
-static int64_t shortest_interval_ns(const struct erg_power *power)
-{
-    int64_t shortest = INT64_MAX;
-    for (size_t i = 0; i < power->member_count; i++) {
-        if (power->members[i].driver->default_interval_ns < shortest)
-            shortest = power->members[i].driver->default_interval_ns;
-    }
-    return shortest == INT64_MAX ? FALLBACK_INTERVAL_NS : shortest;
+    pthread_mutex_init(&power->delivery, NULL);
+    pthread_mutex_init(&power->threads, NULL);
+    power->clock = options->clock;
+    power->interval_ns = options->interval_ns;
+    return power;
 }
 
 int erg_power_open_from(const struct erg_power_driver *const *table, struct erg_power **out,
@@ -153,25 +40,17 @@ int erg_power_open_from(const struct erg_power_driver *const *table, struct erg_
     if (!options.root)
         options.root = &real;
     int rc = erg_power_spec_parse(options.spec, table, &spec, err);
-    struct erg_power *power = rc ? NULL : erg_calloc(1, sizeof *power);
+    struct erg_power *power = rc ? NULL : new_set(&options);
     if (!rc && !power)
         rc = erg_fail(err, ERG_NOMEM, "cannot open power sources: out of memory");
-    if (!rc) {
-        pthread_mutex_init(&power->lock, NULL);
-        power->clock = options.clock;
-        if (spec.automatic)
-            open_automatic(power, table, &options);
-        else
-            rc = open_named(power, &spec, &options, &unusable, err);
-    }
+    if (!rc)
+        rc = erg_power_select(power, &spec, table, &options, &unusable, err);
     if (out_unusable)
         *out_unusable = unusable;
     if (rc) {
         erg_power_close(power);
         return rc;
     }
-    power->interval_ns =
-        options.interval_ns > 0 ? options.interval_ns : shortest_interval_ns(power);
     *out = power;
     return 0;
 }
@@ -189,11 +68,15 @@ void erg_power_close(struct erg_power *power)
     erg_power_stop(power);
     for (size_t i = 0; i < power->member_count; i++) {
         power->members[i].driver->close(power->members[i].source);
+        erg_power_check_free(power->members[i].check);
+        pthread_mutex_destroy(&power->members[i].lock);
         free(power->members[i].channels);
     }
     for (size_t i = 0; i < power->warning_count; i++)
         free(power->warnings[i]);
-    pthread_mutex_destroy(&power->lock);
+    pthread_mutex_destroy(&power->delivery);
+    pthread_mutex_destroy(&power->threads);
+    erg_rest_free(power->rest);
     free(power->members);
     free(power->channels);
     free(power);
@@ -226,6 +109,19 @@ bool erg_power_is_exact(const struct erg_power *power)
     return power->member_count > 0 && !erg_power_is_polled(power);
 }
 
+/* A source that adds no channel. */
+static void describe_check(const struct erg_power_member *member, struct erg_jsonw *w)
+{
+    const struct erg_power_check *check = member->check;
+    erg_jsonw_obj_begin(w);
+    erg_jsonw_kstr(w, "name", check->driver->name);
+    erg_jsonw_kstr(w, "detail", check->driver->detail(check->source));
+    erg_jsonw_kstr(w, "grade", erg_grade_name(ERG_GRADE_MEASURED));
+    erg_jsonw_kbool(w, "synthetic", false);
+    erg_jsonw_kstr(w, "checks", member->driver->name);
+    erg_jsonw_obj_end(w);
+}
+
 static void describe_source(const struct erg_power *power, const struct erg_power_member *member,
                             struct erg_jsonw *w)
 {
@@ -243,7 +139,11 @@ static void describe_source(const struct erg_power *power, const struct erg_powe
     erg_jsonw_kstr(w, "grade",
                    erg_grade_name(estimated ? ERG_GRADE_ESTIMATED : ERG_GRADE_MEASURED));
     erg_jsonw_kbool(w, "synthetic", synthetic);
+    if (member->driver->describe)
+        member->driver->describe(member->source, w);
     erg_jsonw_obj_end(w);
+    if (member->check)
+        describe_check(member, w);
 }
 
 static void describe_channel(const struct erg_channel *channel, struct erg_jsonw *w)
@@ -256,6 +156,10 @@ static void describe_channel(const struct erg_channel *channel, struct erg_jsonw
     erg_jsonw_kstr(w, "quantity", channel->quantity == ERG_QUANTITY_POWER ? "power" : "energy");
     erg_jsonw_kint(w, "update_period_ns", channel->update_period_ns);
     erg_jsonw_kint(w, "max_gap_ns", channel->max_gap_ns);
+    if (channel->measures[0])
+        erg_jsonw_kstr(w, "measures", channel->measures);
+    if (channel->raw)
+        erg_jsonw_kbool(w, "raw", true);
     erg_jsonw_kbool(w, "estimated", channel->estimated);
     erg_jsonw_kbool(w, "synthetic", channel->synthetic);
     erg_jsonw_obj_end(w);
@@ -298,6 +202,32 @@ uint32_t erg_power_place(const struct erg_power_member *member, struct erg_chann
     return kept;
 }
 
+void erg_power_deliver(struct erg_power *power, int64_t t_before_ns, int64_t t_after_ns,
+                       enum erg_reading_kind kind, const struct erg_channel_value *values,
+                       uint32_t count)
+{
+    int64_t t_ns = t_before_ns + (t_after_ns - t_before_ns) / 2, nj;
+    pthread_mutex_lock(&power->delivery);
+    power->on_reading(power->user, t_before_ns, t_after_ns, kind, values, count);
+    for (uint32_t i = 0; i < count && power->rest; i++) {
+        if (values[i].status == 0)
+            erg_rest_add(power->rest, values[i].channel, t_ns, values[i].value);
+    }
+    if (power->rest && erg_rest_take(power->rest, &t_ns, &nj)) {
+        struct erg_channel_value derived = {.channel = power->rest_channel, .value = nj};
+        power->on_reading(power->user, t_ns, t_ns, kind, &derived, 1);
+    }
+    pthread_mutex_unlock(&power->delivery);
+}
+
+void erg_power_deliver_warning(struct erg_power *power, const char *text)
+{
+    pthread_mutex_lock(&power->delivery);
+    if (power->on_warning)
+        power->on_warning(power->user, text);
+    pthread_mutex_unlock(&power->delivery);
+}
+
 int erg_power_start(struct erg_power *power, int64_t t_zero_ns, erg_power_on_reading on_reading,
                     erg_power_on_warning on_warning, void *user, struct erg_err *err)
 {
@@ -312,20 +242,19 @@ int erg_power_start(struct erg_power *power, int64_t t_zero_ns, erg_power_on_rea
 
 void erg_power_set_zero(struct erg_power *power, int64_t t_zero_ns)
 {
-    pthread_mutex_lock(&power->lock);
     for (size_t i = 0; i < power->member_count; i++) {
-        if (power->members[i].driver->set_zero)
-            power->members[i].driver->set_zero(power->members[i].source, t_zero_ns);
+        struct erg_power_member *member = &power->members[i];
+        if (!member->driver->set_zero)
+            continue;
+        pthread_mutex_lock(&member->lock);
+        member->driver->set_zero(member->source, t_zero_ns);
+        pthread_mutex_unlock(&member->lock);
     }
-    pthread_mutex_unlock(&power->lock);
 }
 
 void erg_power_poke(struct erg_power *power)
 {
-    if (!power->running)
-        return;
-    atomic_store(&power->poked, true);
-    erg_waiter_wake(&power->waiter);
+    erg_sampler_poke(power);
 }
 
 void erg_power_read_exact(struct erg_power *power, int64_t t_ns, enum erg_reading_kind kind)
@@ -336,11 +265,11 @@ void erg_power_read_exact(struct erg_power *power, int64_t t_ns, enum erg_readin
         if (!member->exact)
             continue;
         memset(values, 0, member->own_count * sizeof *values);
-        pthread_mutex_lock(&power->lock);
+        pthread_mutex_lock(&member->lock);
         member->driver->at(member->source, t_ns, values);
-        pthread_mutex_unlock(&power->lock);
+        pthread_mutex_unlock(&member->lock);
         uint32_t count = erg_power_place(member, values);
-        power->on_reading(power->user, t_ns, t_ns, kind, values, count);
+        erg_power_deliver(power, t_ns, t_ns, kind, values, count);
     }
 }
 

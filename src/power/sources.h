@@ -5,6 +5,9 @@
 #include "power/driver.h"
 
 /* Every driver there is; the order of preference is in drivers.c. */
+extern const struct erg_power_driver erg_power_driver_powermetrics;
+extern const struct erg_power_driver erg_power_driver_rapl;
+extern const struct erg_power_driver erg_power_driver_perf;
 extern const struct erg_power_driver erg_power_driver_estimate;
 extern const struct erg_power_driver erg_power_driver_replay;
 extern const struct erg_power_driver erg_power_driver_synthetic;

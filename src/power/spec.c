@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "power/spec.h"
 
+#include "base/num.h"
+
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_WORD = 32, MAX_TYPOS = 2 };
+enum { MAX_WORD = 32, MAX_TYPOS = 2, MAX_WATTS = 100000 };
 
 static const struct erg_power_driver *find(const struct erg_power_driver *const *table,
                                            const char *word, size_t len)
@@ -122,4 +124,33 @@ int erg_power_spec_parse(const char *text, const struct erg_power_driver *const 
     if (rc == 0)
         *out = spec;
     return rc;
+}
+
+static int parse_mw(const char *text, size_t len, int64_t *out)
+{
+    char number[32];
+    double watts;
+    if (len == 0 || len >= sizeof number)
+        return ERG_INVALID;
+    memcpy(number, text, len);
+    number[len] = '\0';
+    if (erg_parse_double(number, 0, MAX_WATTS, &watts, NULL))
+        return ERG_INVALID;
+    *out = (int64_t)(watts * 1000 + 0.5);
+    return 0;
+}
+
+int erg_power_parse_watts(const char *text, int64_t *out_idle_mw, int64_t *out_full_mw,
+                          struct erg_err *err)
+{
+    size_t len = strcspn(text, ":");
+    int64_t idle_mw, full_mw;
+    if (text[len] != ':' || parse_mw(text, len, &idle_mw) ||
+        parse_mw(text + len + 1, strlen(text + len + 1), &full_mw) || full_mw == 0 ||
+        idle_mw > full_mw)
+        return erg_fail(err, ERG_INVALID,
+                        "'%.40s' is not IDLE:FULL in watts, idle not above full (as '5:65')", text);
+    *out_idle_mw = idle_mw;
+    *out_full_mw = full_mw;
+    return 0;
 }

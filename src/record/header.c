@@ -210,11 +210,13 @@ static int parse_channel(const json_t *json, struct erg_channel *out)
     const char *source = json_string_value(json_object_get(json, "source"));
     const char *domain = json_string_value(json_object_get(json, "domain"));
     const char *quantity = json_string_value(json_object_get(json, "quantity"));
+    const char *measures = json_string_value(json_object_get(json, "measures"));
     double period = number(json, "update_period_ns"), gap = number(json, "max_gap_ns");
     double device = number(json, "device");
     int index = domain ? erg_domain_find(domain) : -1;
     if (!name || !source || !quantity || index < 0 || strlen(name) >= sizeof out->name ||
-        strlen(source) >= sizeof out->source || !(period >= 0 && period < 1e18) ||
+        strlen(source) >= sizeof out->source ||
+        (measures && strlen(measures) >= sizeof out->measures) || !(period >= 0 && period < 1e18) ||
         !(gap >= 0 && gap < 1e18) || !(device >= 0 && device < 65536))
         return ERG_CORRUPT;
     *out = (struct erg_channel){
@@ -223,11 +225,14 @@ static int parse_channel(const json_t *json, struct erg_channel *out)
         .quantity = strcmp(quantity, "power") == 0 ? ERG_QUANTITY_POWER : ERG_QUANTITY_ENERGY,
         .update_period_ns = (int64_t)period,
         .max_gap_ns = (int64_t)gap,
+        .raw = json_is_true(json_object_get(json, "raw")),
         .estimated = json_is_true(json_object_get(json, "estimated")),
         .synthetic = json_is_true(json_object_get(json, "synthetic")),
     };
     memcpy(out->name, name, strlen(name) + 1);
     memcpy(out->source, source, strlen(source) + 1);
+    if (measures)
+        memcpy(out->measures, measures, strlen(measures) + 1);
     return 0;
 }
 

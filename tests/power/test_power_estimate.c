@@ -32,6 +32,14 @@ static struct erg_root recorded(const char *name)
     return root;
 }
 
+static void probe_estimate(const struct erg_root *root, struct erg_power_probe *out)
+{
+    size_t i = 0;
+    while (erg_power_probe(i, root, out) && strcmp(out->name, "estimate") != 0)
+        i++;
+    assert_string_equal(out->name, "estimate");
+}
+
 static void recorded_machines_have_their_power(void **state)
 {
     (void)state;
@@ -53,12 +61,10 @@ static void recorded_machines_have_their_power(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct erg_root root = recorded(rows[i].name);
         struct erg_power_probe probe;
-        assert_true(erg_power_probe(0, &root, &probe));
-        assert_string_equal(probe.name, "estimate");
+        probe_estimate(&root, &probe);
         assert_string_equal(erg_power_state_name(probe.state), "ready");
         assert_string_equal(probe.reason, rows[i].reason);
         assert_string_equal(probe.remedy, "");
-        assert_false(erg_power_probe(1, &root, &probe));
     }
 }
 
@@ -90,7 +96,7 @@ static void unreadable_or_garbage_is_reported(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct erg_root root = recorded(rows[i].name);
         struct erg_power_probe probe;
-        assert_true(erg_power_probe(0, &root, &probe));
+        probe_estimate(&root, &probe);
         assert_string_equal(erg_power_state_name(probe.state), rows[i].state);
         assert_string_equal(probe.reason, rows[i].reason);
         assert_string_not_equal(probe.remedy, "");
