@@ -180,7 +180,7 @@ static void add_attention(struct erg_rollup_row *row, const struct erg_attention
 }
 
 static void add_values(struct erg_rollup_row *row, uint32_t *stat_count,
-                       const struct erg_pass_row *pass, size_t i)
+                       const struct erg_pass_row *pass, size_t i, bool is_result)
 {
     float flops = value_at(pass, ERG_VALUE_FLOPS, i), bytes = value_at(pass, ERG_VALUE_BYTES, i);
     row->flops += isnan(flops) ? 0 : flops;
@@ -190,7 +190,7 @@ static void add_values(struct erg_rollup_row *row, uint32_t *stat_count,
     if (attention)
         add_attention(row, attention);
     float mean = value_at(pass, ERG_VALUE_MEAN, i);
-    if (isnan(mean))
+    if (isnan(mean) || !is_result)
         return;
     ++*stat_count;
     row->statistics = *stat_count;
@@ -201,7 +201,7 @@ static void add_values(struct erg_rollup_row *row, uint32_t *stat_count,
 }
 
 static int add_line(struct erg_rollup *rollup, const struct erg_pass_row *pass,
-                    const struct erg_span *span, int64_t duration_ns,
+                    const struct erg_span *span, bool is_result, int64_t duration_ns,
                     const struct erg_energy *energy)
 {
     struct erg_rollup_row key = make_key(rollup, pass->phase, span);
@@ -214,7 +214,7 @@ static int add_line(struct erg_rollup *rollup, const struct erg_pass_row *pass,
     erg_energy_add(&row->energy, energy);
     if (span) {
         row->count++;
-        add_values(row, &rollup->stat_counts[at], pass, (size_t)(span - pass->spans));
+        add_values(row, &rollup->stat_counts[at], pass, (size_t)(span - pass->spans), is_result);
     }
     return 0;
 }
@@ -254,14 +254,18 @@ int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, s
         int added = add_unprofiled(rollup, pass);
         return added ? erg_fail(err, added, "no memory for a table") : 0;
     }
-    int rc = erg_pass_attribute_by(pass, rollup->model, &parts, &rest);
+    ERG_AUTO_FREE bool *results = erg_calloc(n, sizeof *results);
+    int rc = results ? erg_pass_attribute_by(pass, rollup->model, &parts, &rest) : ERG_NOMEM;
+    if (results)
+        erg_pass_results(pass, results);
+    bool by_operation = rollup->keys & ERG_BY_OPERATION; /* then each has its own */
     rollup->fallbacks += rollup->model && !erg_pass_has_features(pass);
     int64_t rest_ns = pass->t1_ns - pass->t0_ns - erg_pass_covered_ns(pass);
     for (uint32_t i = 0; i < n && rc == 0; i++)
-        rc = add_line(rollup, pass, &pass->spans[i], (int64_t)pass->spans[i].ticks * ERG_TICK_NS,
-                      &parts[i]);
+        rc = add_line(rollup, pass, &pass->spans[i], results[i] || by_operation,
+                      (int64_t)pass->spans[i].ticks * ERG_TICK_NS, &parts[i]);
     if (rc == 0 && (rest_ns || erg_energy_total_nj(&rest)))
-        rc = add_line(rollup, pass, NULL, rest_ns, &rest);
+        rc = add_line(rollup, pass, NULL, false, rest_ns, &rest);
     return rc ? erg_fail(err, rc, "no memory for a table") : 0;
 }
 

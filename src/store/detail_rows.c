@@ -25,15 +25,27 @@ static int split_energy(const struct erg_pass_row *pass, int64_t *out_nj)
     return rc;
 }
 
+/* A pass whose spans are summed into rows. */
+struct grouping {
+    const struct erg_pass_row *pass;
+    const int64_t *energy_nj; /* of each span … */
+    const bool *results;      /* … and whether statistics of components are of it */
+    struct erg_names *names;
+    sqlite3 *db;
+};
+
 /* Rows that spans are summed into hold sums of statistics until finish_row(). */
-static void add_span(struct erg_detail_row *row, const struct erg_pass_row *pass, uint32_t i,
-                     int64_t energy_nj, enum erg_component_group group, unsigned counts[3])
+static void add_span(struct erg_detail_row *row, const struct grouping *grouping, uint32_t i,
+                     enum erg_component_group group, unsigned counts[3])
 {
+    const struct erg_pass_row *pass = grouping->pass;
     uint32_t ticks = pass->spans[i].ticks;
     row->ticks += ticks;
     row->attention_ticks += group == ERG_GROUP_ATTENTION ? ticks : 0;
     row->mlp_ticks += group == ERG_GROUP_MLP ? ticks : 0;
-    row->energy_nj += energy_nj;
+    row->energy_nj += grouping->energy_nj[i];
+    if (!grouping->results[i])
+        return;
     float mean = value_at(pass, ERG_VALUE_MEAN, i), std = value_at(pass, ERG_VALUE_STD, i);
     float sparsity = value_at(pass, ERG_VALUE_SPARSITY, i);
     row->max = fmaxf(row->max, value_at(pass, ERG_VALUE_MAX, i));
@@ -99,13 +111,6 @@ static size_t make_keys(enum erg_detail_kind kind, const struct erg_pass_row *pa
     return count;
 }
 
-struct grouping {
-    const struct erg_pass_row *pass;
-    const int64_t *energy_nj;
-    struct erg_names *names;
-    sqlite3 *db;
-};
-
 static enum erg_component_group group_of(const struct grouping *grouping, uint16_t component)
 {
     const char *name = erg_names_find(grouping->names, grouping->db, component);
@@ -133,7 +138,7 @@ static size_t group_spans(enum erg_detail_kind kind, const struct grouping *grou
                 kind == ERG_DETAIL_LAYERS
                     ? group_of(grouping, grouping->pass->spans[span].component)
                     : ERG_GROUP_OTHER;
-            add_span(&row, grouping->pass, span, grouping->energy_nj[span], group, counts);
+            add_span(&row, grouping, span, group, counts);
         }
         finish_row(&row, counts);
         rows[filled++] = row;
@@ -175,11 +180,13 @@ int erg_detail_rows(enum erg_detail_kind kind, const struct erg_pass_row *pass,
     ERG_AUTO_FREE int64_t *energy_nj = erg_calloc(pass->n_spans, sizeof(*energy_nj));
     ERG_AUTO_FREE struct key *keys = erg_calloc(pass->n_spans, sizeof(*keys));
     struct erg_detail_row *rows = erg_calloc(pass->n_spans, sizeof(*rows));
-    if (!energy_nj || !keys || !rows || split_energy(pass, energy_nj)) {
+    ERG_AUTO_FREE bool *results = erg_calloc(pass->n_spans, sizeof(*results));
+    if (!energy_nj || !keys || !rows || !results || split_energy(pass, energy_nj)) {
         free(rows);
         return ERG_NOMEM;
     }
-    struct grouping grouping = {.pass = pass, .energy_nj = energy_nj, .names = names, .db = db};
+    erg_pass_results(pass, results);
+    struct grouping grouping = {pass, energy_nj, results, names, db};
     *out_count = kind == ERG_DETAIL_OPERATIONS ? single_spans(&grouping, rows)
                                                : group_spans(kind, &grouping, keys, rows);
     *out_rows = rows;

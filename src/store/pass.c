@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "energy/attribution.h"
+#include "store/deep.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -56,6 +57,42 @@ struct erg_span_features erg_pass_features(const struct erg_pass_row *pass)
         sum.bytes = sum_known(sum.bytes, features.bytes);
     }
     return sum;
+}
+
+static bool has_statistics(const struct erg_pass_row *pass, uint32_t i)
+{
+    return pass->values[ERG_VALUE_MEAN] && !isnan(pass->values[ERG_VALUE_MEAN][i]);
+}
+
+/* Operation of the result of a component in the spans [begin, end) of one layer; 0 = it has none.
+ */
+static uint16_t result_of(const struct erg_pass_row *pass, uint32_t begin, uint32_t end,
+                          uint16_t component)
+{
+    uint16_t first = 0, last = 0;
+    bool is_router = false;
+    for (uint32_t i = begin; i < end; i++) {
+        if (pass->spans[i].component != component)
+            continue;
+        is_router = is_router || erg_routing_of(pass, i);
+        if (has_statistics(pass, i)) {
+            last = pass->spans[i].operation;
+            first = first ? first : last;
+        }
+    }
+    return is_router ? first : last;
+}
+
+void erg_pass_results(const struct erg_pass_row *pass, bool *out)
+{
+    const struct erg_span *spans = pass->spans;
+    for (uint32_t begin = 0, end; begin < pass->n_spans; begin = end) {
+        for (end = begin; end < pass->n_spans && spans[end].layer == spans[begin].layer; end++)
+            ;
+        for (uint32_t i = begin; i < end; i++)
+            out[i] = has_statistics(pass, i) &&
+                     spans[i].operation == result_of(pass, begin, end, spans[i].component);
+    }
 }
 
 int erg_pass_attribute(const struct erg_pass_row *pass, struct erg_energy **out_parts,
