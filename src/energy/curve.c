@@ -91,11 +91,23 @@ static void accumulate(struct erg_curve *curve, size_t i)
     }
 }
 
+/* Of the newest point's time: what was lost before it took no time. */
+static void join_anew(struct erg_curve *curve, size_t at, int64_t value)
+{
+    if (!curve->broken || at != curve->count)
+        return;
+    curve->broken = false;
+    if (curve->quantity == ERG_QUANTITY_ENERGY)
+        curve->offset = curve->points[at - 1].value - (value < 0 ? 0 : value);
+}
+
 int erg_curve_add(struct erg_curve *curve, int64_t t_ns, int64_t value)
 {
     size_t at = erg_curve_rank(curve, t_ns);
-    if (at && curve->points[at - 1].t_ns == t_ns)
+    if (at && curve->points[at - 1].t_ns == t_ns) {
+        join_anew(curve, at, value);
         return 0;
+    }
     bool across = at && curve->points[at - 1].t_ns < curve->frozen_ns;
     if (t_ns < curve->frozen_ns || (across && at < curve->count)) {
         curve->refused++;

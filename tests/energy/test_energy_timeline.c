@@ -404,6 +404,11 @@ static void lost_readings_are_not_covered(void **state)
     add_all(timeline, 0, after, 2);
     assert_int_equal(energy(timeline, 0, 100 * MS), 100);
     assert_int_equal(energy(timeline, 0, 600 * MS), 100 + 5850);
+    /* A loss that took no time: on from the same instant, whatever the counter says there. */
+    erg_timeline_break(timeline, 0);
+    erg_timeline_add(timeline, 0, 600 * MS, 20, NULL);
+    erg_timeline_add(timeline, 0, 700 * MS, 70, NULL);
+    assert_int_equal(energy(timeline, 600 * MS, 700 * MS), 50);
     int64_t nj;
     assert_false(erg_timeline_channel_energy(timeline, 0, 100 * MS, 200 * MS, &nj));
     struct erg_window window = erg_timeline_window(timeline, 0, 600 * MS);
