@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/summary.h"
 
+#include "base/err.h"
 #include "base/jsonw.h"
 #include "stream/taxonomy.h"
 
@@ -247,6 +248,10 @@ static void put_power(struct erg_jsonw *w, const struct erg_run_facts *f)
     erg_jsonw_key(w, "power");
     erg_jsonw_obj_begin(w);
     put_sources(w, f);
+    if (f->source_details_json && *f->source_details_json) {
+        erg_jsonw_key(w, "source_details");
+        erg_jsonw_raw(w, f->source_details_json);
+    }
     erg_jsonw_kstr(w, "grade", erg_grade_name(f->grade));
     put_real(w, "interval_ms", f->channel_count ? (double)f->interval_ns / 1e6 : NAN);
     erg_jsonw_kint(w, "samples", f->sample_count);
@@ -340,4 +345,6 @@ void erg_summary_write(const struct erg_run_facts *facts, struct erg_buf *out)
     put_profiler(&w, facts);
     put_conditions(&w, facts);
     erg_jsonw_obj_end(&w);
+    if (facts->source_details_json && !*facts->source_details_json && !out->status)
+        out->status = ERG_NOMEM;
 }

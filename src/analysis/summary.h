@@ -61,7 +61,7 @@ struct erg_run_facts {
     const char *experiment_name;
     /* Objects copied as they are; NULL = {} */
     const char *model_json, *engine_json, *machine_json, *settings_json, *provenance_json;
-    const char *ggml_variant; /* NULL = not known */
+    const char *ggml_variant; /* NULL = not known, "" = no memory */
     int64_t model_parameters; /* 0 = not known */
 
     int64_t input_tokens, output_tokens;
@@ -85,7 +85,8 @@ struct erg_run_facts {
     uint32_t channel_count;
     int64_t interval_ns;
     int64_t sample_count;
-    double coverage_ratio; /* NaN = no power source */
+    double coverage_ratio;           /* NaN = no power source */
+    const char *source_details_json; /* {"sources","reconciliation"}; "" = no memory for it */
 
     const char *instrument;  /* "trace", "observe", "none": how operations were timed */
     int64_t profiled_tokens; /* tokens of passes with spans */

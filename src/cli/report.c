@@ -150,6 +150,23 @@ static void put_sources(const struct erg_report *report, struct erg_buf *out)
     flush_line(report, out, "energy", &line);
 }
 
+/* Do the sensors of parts agree with the one of the whole machine? */
+static void put_reconciliation(const struct erg_report *report, struct erg_buf *out)
+{
+    const json_t *details =
+        json_object_get(json_object_get(report->summary, "power"), "source_details");
+    const json_t *both = json_object_get(details, "reconciliation");
+    double ratio = erg_json_number(both, "parts_ratio");
+    char text[200], a[ERG_UNIT_BYTES], b[ERG_UNIT_BYTES], c[ERG_UNIT_BYTES];
+    if (!isfinite(ratio))
+        return;
+    snprintf(text, sizeof text, "the parts' sensors saw %s, %s of the %s of '%.63s'",
+             erg_show_energy(erg_json_number(both, "parts_energy_mj"), a), erg_show_ratio(ratio, b),
+             erg_show_energy(erg_json_number(both, "machine_energy_mj"), c),
+             erg_json_text(both, "machine"));
+    put_line(report, out, "sensors", text);
+}
+
 void erg_report_header(const struct erg_report *report, struct erg_buf *out)
 {
     const json_t *summary = report->summary;
@@ -163,6 +180,7 @@ void erg_report_header(const struct erg_report *report, struct erg_buf *out)
     put_model(report, out);
     put_machine(report, out);
     put_sources(report, out);
+    put_reconciliation(report, out);
     if (*erg_json_text(summary, "failure"))
         put_line(report, out, "failure", erg_json_text(summary, "failure"));
 }

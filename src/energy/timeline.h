@@ -19,6 +19,9 @@
  */
 enum erg_quantity { ERG_QUANTITY_ENERGY /* nJ, cumulative */, ERG_QUANTITY_POWER /* µW */ };
 
+/* What the channel `measures` that is the rest of a whole machine beyond its measured parts. */
+#define ERG_CHANNEL_REST "rest"
+
 struct erg_channel {
     char name[64];   /* "package-0", "gpu0" */
     char source[32]; /* driver: "rapl", "estimate" */

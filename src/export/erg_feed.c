@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { MAX_CHANNELS = ERG_DOMAINS + ERG_MAX_PADS };
 
@@ -36,6 +37,19 @@ static void put_channel(const struct erg_plan *plan, struct erg_jsonw *w, uint32
     erg_jsonw_kbool(w, "estimated", domain->estimated);
     erg_jsonw_kbool(w, "synthetic", plan->synthetic);
     erg_jsonw_obj_end(w);
+}
+
+/* What the summary says of the sources themselves comes back as it is. */
+static void put_details(const struct erg_plan *plan, struct erg_jsonw *w)
+{
+    const json_t *power = json_object_get(plan->facts->summary, "power");
+    const json_t *details = json_object_get(power, "source_details");
+    char *text = details ? json_dumps(details, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    if (text) {
+        erg_jsonw_key(w, "source_details");
+        erg_jsonw_raw(w, text);
+    }
+    free(text);
 }
 
 static int first_used(const struct erg_plan *plan)
@@ -70,6 +84,7 @@ void erg_feed_power(struct erg_feed *feed)
         put_channel(plan, &w, i++, of_pads, (int)k + 1, &plan->domains[of_pads]);
     erg_jsonw_arr_end(&w);
     erg_jsonw_kmicro(&w, "interval_ms", plan->interval_ns);
+    put_details(plan, &w);
     erg_jsonw_obj_end(&w);
     if (erg_jsonw_finish(&w) && !feed->buf->status)
         feed->buf->status = erg_buf_status(&json);

@@ -381,7 +381,7 @@ static int derive_rest(struct erg_power *power, struct erg_err *err)
         return 0;
     struct erg_channel rest = power->channels[whole];
     snprintf(rest.name, sizeof rest.name, "rest of %.50s", power->channels[whole].name);
-    rest.measures[0] = '\0';
+    snprintf(rest.measures, sizeof rest.measures, "%s", ERG_CHANNEL_REST);
     rest.domain = ERG_DOMAIN_SOC;
     rest.device = 0;
     rest.quantity = ERG_QUANTITY_ENERGY;

@@ -231,6 +231,7 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
         warn_count(join, join->timeline ? erg_timeline_refused(join->timeline) : 0,
                    "power readings came too late to be used");
     }
+    out->source_details_json = erg_join_source_details(join);
     out->warnings = (const char *const *)join->warnings;
     out->warning_count = join->warning_count;
 }

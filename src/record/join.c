@@ -56,9 +56,11 @@ void erg_join_free(struct erg_join *join)
     erg_rollup_free(join->rollup);
     erg_buf_deinit(&join->response);
     erg_overhead_deinit(&join->overhead);
-    void *blocks[] = {join->names,        join->channels,   join->sample_states,  join->engine_json,
-                      join->model_json,   join->end_reason, join->status,         join->failure,
-                      join->ggml_variant, join->counters,   join->counters_reason};
+    void *blocks[] = {join->sources_json,   join->source_details, join->names,
+                      join->channels,       join->sample_states,  join->engine_json,
+                      join->model_json,     join->end_reason,     join->status,
+                      join->failure,        join->ggml_variant,   join->counters,
+                      join->counters_reason};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         free(blocks[i]);
     free(join);
@@ -166,54 +168,12 @@ static int on_power(struct erg_join *join, const struct erg_event *event, struct
                                     &join->channel_count, &join->header.interval_ns, err);
     if (rc == 0)
         rc = erg_timeline_new(&join->timeline, join->channels, join->channel_count, err);
+    if (rc == 0)
+        rc = erg_join_keep_sources(join, event->text.bytes, event->text.len, err);
     if (rc == 0 &&
         !(join->sample_states = erg_calloc(join->channel_count, sizeof *join->sample_states)))
         rc = no_memory(err);
     return rc;
-}
-
-/* Power (mW) of channel `i` since its last grid reading; NaN for the first one. */
-static double sample_power_mw(struct erg_join *join, uint32_t i, int64_t t_ns, int64_t value)
-{
-    struct erg_sample_state *state = &join->sample_states[i];
-    struct erg_sample_state before = *state;
-    *state = (struct erg_sample_state){true, t_ns, value};
-    if (join->channels[i].quantity == ERG_QUANTITY_POWER)
-        return (double)value / 1e3;
-    if (!before.seen || t_ns <= before.t_ns)
-        return NAN;
-    int64_t used = value > before.value ? value - before.value : 0;
-    return (double)used / (double)(t_ns - before.t_ns) * 1e3;
-}
-
-static int queue_sample(struct erg_join *join, const struct erg_reading_view *reading,
-                        struct erg_err *err)
-{
-    struct erg_sample_row row = {.t_ns = reading->t_after_ns, .total_mw = NAN};
-    for (int d = 0; d < ERG_DOMAINS; d++)
-        row.mw[d] = NAN;
-    for (uint32_t k = 0; k < reading->count; k++) {
-        const struct erg_channel_value *value = &reading->values[k];
-        if (value->status || value->channel >= join->channel_count)
-            continue;
-        double mw = sample_power_mw(join, value->channel, row.t_ns, value->value);
-        double *sum = &row.mw[join->channels[value->channel].domain];
-        if (isnan(mw))
-            continue;
-        *sum = isnan(*sum) ? mw : *sum + mw;
-        row.total_mw = isnan(row.total_mw) ? mw : row.total_mw + mw;
-    }
-    if (isnan(row.total_mw))
-        return 0;
-    struct erg_pending *item = erg_calloc(1, sizeof *item);
-    if (!item)
-        return no_memory(err);
-    item->kind = ERG_PENDING_SAMPLE;
-    item->t1_ns = row.t_ns;
-    item->sample = row;
-    *join->last_sample = item;
-    join->last_sample = &item->next;
-    return 0;
 }
 
 static int on_reading(struct erg_join *join, const struct erg_event *event, struct erg_err *err)
@@ -237,7 +197,7 @@ static int on_reading(struct erg_join *join, const struct erg_event *event, stru
         if (rc)
             return rc;
     }
-    return reading->kind == ERG_READING_GRID ? queue_sample(join, reading, err) : 0;
+    return reading->kind == ERG_READING_GRID ? erg_join_sample(join, reading, err) : 0;
 }
 
 static int on_run_begin(struct erg_join *join, const struct erg_event *event, struct erg_err *err)
@@ -583,7 +543,9 @@ int erg_join_event(struct erg_join *join, const struct erg_event *event, struct 
 int erg_join_finish(struct erg_join *join, struct erg_err *err)
 {
     join->open_pass = NULL;
-    int rc = erg_join_settle(join, true, err);
+    int rc = erg_join_last_sample(join, err);
+    if (rc == 0)
+        rc = erg_join_settle(join, true, err);
     erg_join_flush_sections(join);
     return rc;
 }

@@ -57,6 +57,8 @@ struct erg_sample_state {
     bool seen;
     int64_t t_ns;
     int64_t value;
+    double mw;    /* NaN = not known */
+    uint64_t row; /* that it is part of; 0 = none yet */
 };
 
 struct erg_join {
@@ -66,6 +68,11 @@ struct erg_join {
     uint32_t channel_count;
     struct erg_timeline *timeline;
     struct erg_sample_state *sample_states;
+    bool row_open;               /* a sample that may get more channels */
+    uint64_t row_number;         /* of the open row, from 1 */
+    int64_t row_t0_ns, row_t_ns; /* its first and last reading */
+    char *sources_json;          /* what POWER says of the sources */
+    char *source_details;        /* the same with their energies; or taken over from a recording */
 
     struct erg_join_name *names;
     size_t name_count, name_capacity;
@@ -145,6 +152,16 @@ void erg_pending_free_details(struct erg_pending *item);
 int erg_join_counters(struct erg_join *join, const struct erg_event *event, struct erg_err *err);
 void erg_join_counts(const struct erg_join *join, int64_t t0_ns, int64_t t1_ns,
                      struct erg_phase_counts *out);
+
+/* join_samples.c: a reading on the grid; and the row that is open at the end. */
+int erg_join_sample(struct erg_join *join, const struct erg_reading_view *reading,
+                    struct erg_err *err);
+int erg_join_last_sample(struct erg_join *join, struct erg_err *err);
+
+/* join_sources.c: of the POWER record; and the `source_details` of the summary so far, NULL when
+ * nothing is known, "" for want of memory. Borrowed until the next call. */
+int erg_join_keep_sources(struct erg_join *join, const char *json, size_t len, struct erg_err *err);
+const char *erg_join_source_details(struct erg_join *join);
 
 /* settle.c */
 int erg_join_settle(struct erg_join *join, bool everything, struct erg_err *err);
