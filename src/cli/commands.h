@@ -15,6 +15,7 @@ extern const struct erg_command erg_cmd_models;
 extern const struct erg_command erg_cmd_synth;
 extern const struct erg_command erg_cmd_calibrate;
 extern const struct erg_command erg_cmd_sql;
+extern const struct erg_command erg_cmd_power;
 extern const struct erg_command erg_cmd_doctor;
 extern const struct erg_command erg_cmd_generate;
 

@@ -124,17 +124,28 @@ const char *erg_meter_sources(const struct erg_meter *meter)
     return meter->sources;
 }
 
+uint32_t erg_meter_channels(const struct erg_meter *meter, const struct erg_channel **out_channels)
+{
+    return erg_power_channels(meter->power, out_channels);
+}
+
+int64_t erg_meter_settled_ns(struct erg_meter *meter)
+{
+    int64_t now = erg_clock_now_ns(meter->clock);
+    if (!erg_power_is_polled(meter->power))
+        return now;
+    pthread_mutex_lock(&meter->lock);
+    int64_t settled = erg_timeline_settled_ns(meter->timeline, now, meter->patience_ns);
+    pthread_mutex_unlock(&meter->lock);
+    return settled;
+}
+
 bool erg_meter_has_seen(struct erg_meter *meter, int64_t t_ns)
 {
-    if (!erg_power_is_polled(meter->power))
-        return true;
-    pthread_mutex_lock(&meter->lock);
-    int64_t settled = erg_timeline_settled_ns(meter->timeline, erg_clock_now_ns(meter->clock),
-                                              meter->patience_ns);
-    pthread_mutex_unlock(&meter->lock);
-    if (settled < t_ns)
+    int64_t settled = erg_meter_settled_ns(meter);
+    if (erg_power_is_polled(meter->power) && settled < t_ns)
         erg_power_poke(meter->power);
-    return settled >= t_ns;
+    return !erg_power_is_polled(meter->power) || settled >= t_ns;
 }
 
 struct erg_window erg_meter_window(struct erg_meter *meter, int64_t t0_ns, int64_t t1_ns)
@@ -145,4 +156,24 @@ struct erg_window erg_meter_window(struct erg_meter *meter, int64_t t0_ns, int64
     struct erg_window window = erg_timeline_window(meter->timeline, t0_ns, t1_ns);
     pthread_mutex_unlock(&meter->lock);
     return window;
+}
+
+/* Exact sources are read on a grid of the interval, of at most this many points. */
+enum { PEAK_POINTS = 20000 };
+
+double erg_meter_peak_mw(struct erg_meter *meter, int64_t t0_ns, int64_t t1_ns)
+{
+    struct erg_window window = erg_meter_window(meter, t0_ns, t1_ns);
+    int64_t step = erg_power_interval_ns(meter->power);
+    if (!erg_energy_known(&window.energy) || t1_ns <= t0_ns)
+        return -1;
+    if ((t1_ns - t0_ns) / PEAK_POINTS >= step)
+        step = (t1_ns - t0_ns) / PEAK_POINTS + 1;
+    for (int64_t t = t0_ns; erg_power_is_exact(meter->power) && t < t1_ns; t += step)
+        erg_power_read_exact(meter->power, t, ERG_READING_EDGE);
+    pthread_mutex_lock(&meter->lock);
+    double peak = erg_timeline_peak_mw(meter->timeline, t0_ns, t1_ns, step / 2);
+    pthread_mutex_unlock(&meter->lock);
+    double average = (double)erg_energy_total_nj(&window.energy) / (double)(t1_ns - t0_ns) * 1e3;
+    return average > peak ? average : peak;
 }

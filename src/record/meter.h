@@ -27,6 +27,15 @@ const char *erg_meter_sources(const struct erg_meter *meter);
 /* Whether every living sensor has been read past `t_ns`; asks them to be read. */
 bool erg_meter_has_seen(struct erg_meter *meter, int64_t t_ns);
 
+/* The time up to which every living sensor has been read; INT64_MIN when none has. */
+int64_t erg_meter_settled_ns(struct erg_meter *meter);
+
+/* What its channels are; borrowed. */
+uint32_t erg_meter_channels(const struct erg_meter *meter, const struct erg_channel **out_channels);
+
+/* Highest power (mW) within the window, at least its average; < 0 when it is not known. */
+double erg_meter_peak_mw(struct erg_meter *meter, int64_t t0_ns, int64_t t1_ns);
+
 /* What the window cost. */
 struct erg_window erg_meter_window(struct erg_meter *meter, int64_t t0_ns, int64_t t1_ns);
 

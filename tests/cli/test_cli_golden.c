@@ -26,6 +26,7 @@ static const struct {
     {"help-synth", {"synth", "--help"}},
     {"help-calibrate", {"calibrate", "--help"}},
     {"help-sql", {"sql", "--help"}},
+    {"help-power", {"power", "--help"}},
     {"help-doctor", {"doctor", "--help"}},
     {"runs", {"runs"}},
     {"runs-filter", {"runs", "--tag", "baseline", "--sort", "created_at", "-n1"}},
