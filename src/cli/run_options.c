@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "cli/listing.h"
+#include "power/power.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -180,6 +181,11 @@ const struct erg_option erg_run_option_table[] = {
      .max = 60000,
      .help = "between two readings [what the source allows]",
      FIELD(power_interval_ms)},
+    {.kind = ERG_OPT_STRING,
+     .name = "cpu-watts",
+     .value = "IDLE:FULL",
+     .help = "what the estimate takes the CPUs to draw, in watts [by model]",
+     FIELD(cpu_watts)},
     {.kind = ERG_OPT_REAL,
      .name = "idle-seconds",
      .value = "S",
@@ -400,12 +406,16 @@ static int apply_profile(const struct erg_cli *cli, const struct erg_run_flags *
 int erg_run_options_make(const struct erg_cli *cli, const struct erg_run_flags *flags,
                          struct erg_profile *profile, struct erg_run_options *out)
 {
+    struct erg_err err = {0};
     translate(flags, out);
     int status = check_prompt(cli, flags);
     if (!status)
         status = check_repeat(cli, flags);
     if (!status)
         status = apply_profile(cli, flags, profile, out);
+    if (!status && flags->cpu_watts &&
+        erg_power_parse_watts(flags->cpu_watts, &out->cpu_idle_mw, &out->cpu_full_mw, &err))
+        status = erg_cli_usage(cli, "--cpu-watts: %s", err.text);
     return status ? status : choose_grid(cli, flags, &out->grid);
 }
 

@@ -15,7 +15,7 @@ struct erg_run_flags {
     int64_t tokens, ctx, batch, ubatch, threads, threads_batch, prompt_tokens;
     double temperature, top_p;
     int64_t top_k, seed;
-    const char *flash_attn, *cache_type_k, *cache_type_v, *mode, *power;
+    const char *flash_attn, *cache_type_k, *cache_type_v, *mode, *power, *cpu_watts;
     int64_t power_interval_ms;
     double idle_seconds;
     struct erg_string_list profile;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/jsonw.h"
 #include "base/mem.h"
 #include "base/system.h"
 #include "energy/wide.h"
 #include "power/busy.h"
 #include "power/cpu_models.h"
+#include "power/cpufreq.h"
 #include "power/procstat.h"
 #include "power/sources.h"
 
@@ -21,6 +23,9 @@
  * The CPU time of the engine and of this process comes from their CPU clocks, which cost less than
  * a microsecond to read; that of everybody else from /proc/stat (see busy.h). The clock of another
  * process moves at the kernel's tick while its threads run: every 1 to 10 ms (CONFIG_HZ).
+ *
+ * Where the kernel tells how fast the CPUs run, busy time below the base clock counts for less;
+ * that is read once per window of /proc/stat, and what it says holds until the next.
  */
 enum { DEFAULT_INTERVAL_MS = 100, SLOWEST_TICK_MS = 10, CPUINFO_BYTES = 16384 };
 
@@ -32,6 +37,10 @@ struct erg_power_source {
     pid_t engine_pid;
     int64_t engine_ns; /* when last read: what an engine that is gone has used */
     struct erg_busy busy;
+    struct erg_cpufreq freq;
+    int speed;          /* erg_cpufreq_power() of late */
+    int64_t weighed_ns; /* busy.booked_ns that is in … */
+    erg_u128 weighed;   /* … the sum of busy CPU time × speed */
     int64_t start_ns;
     char detail[200];
 };
@@ -54,8 +63,15 @@ static void find_power(const struct erg_root *root, int cpus, struct erg_cpu_pow
     erg_cpu_power_find(text, cpus, out);
 }
 
-static void describe(const struct erg_cpu_power *power, char *out, size_t out_bytes)
+static void describe(const struct erg_cpu_power *power, bool given, char *out, size_t out_bytes)
 {
+    if (given) {
+        snprintf(out, out_bytes,
+                 "estimate, no sensor: %s, %.1f W idle to %.1f W for %d CPUs (--cpu-watts)",
+                 power->model, (double)power->idle_mw / 1000, (double)power->full_mw / 1000,
+                 power->cpus);
+        return;
+    }
     snprintf(out, out_bytes, "estimate, no sensor: %s, %.1f W idle to %.1f W for %d CPUs%s (%s %s)",
              power->model, (double)power->idle_mw / 1000, (double)power->full_mw / 1000,
              power->cpus, power->shared ? " of a virtual machine" : "",
@@ -96,7 +112,7 @@ static void estimate_probe(const struct erg_root *root, struct erg_power_probe *
     struct erg_cpu_power power;
     find_power(root, stat.cpus, &power);
     out->state = ERG_POWER_READY;
-    describe(&power, out->reason, sizeof out->reason);
+    describe(&power, false, out->reason, sizeof out->reason);
 }
 
 static int64_t self_ns(void)
@@ -140,13 +156,21 @@ static int estimate_open(const struct erg_power_options *options, const char *ar
     erg_busy_init(&source->busy, stat.cpus, erg_procstat_jiffy_ns(), source->start_ns,
                   own_ns(source), machine_ns(&stat));
     find_power(options->root, stat.cpus, &source->power);
-    describe(&source->power, source->detail, sizeof source->detail);
+    bool given = options->cpu_full_mw > 0;
+    if (given) {
+        source->power.idle_mw = options->cpu_idle_mw;
+        source->power.full_mw = options->cpu_full_mw;
+    }
+    describe(&source->power, given, source->detail, sizeof source->detail);
+    erg_cpufreq_open(&source->freq, options->root);
+    source->speed = erg_cpufreq_power(&source->freq);
     out_channels[0] = (struct erg_channel){
         .name = "cpu estimate",
         .source = "estimate",
         .domain = ERG_DOMAIN_CPU,
         .quantity = ERG_QUANTITY_ENERGY,
         .update_period_ns = SLOWEST_TICK_MS * NS_PER_MS,
+        .measures = "cpu",
         .estimated = true,
     };
     *out = source;
@@ -160,8 +184,8 @@ static int64_t energy_nj(const struct erg_power_source *source)
     const struct erg_cpu_power *power = &source->power;
     int64_t elapsed = source->busy.t_ns - source->start_ns;
     erg_u128 idle = (erg_u128)(uint64_t)power->idle_mw * (uint64_t)elapsed / 1000;
-    erg_u128 extra = (erg_u128)(uint64_t)(power->full_mw - power->idle_mw) *
-                     (uint64_t)source->busy.booked_ns / (uint64_t)source->busy.cpus / 1000;
+    erg_u128 extra = (erg_u128)(uint64_t)(power->full_mw - power->idle_mw) * source->weighed /
+                     (uint64_t)source->busy.cpus / 1000 / ERG_CPUFREQ_FULL;
     return idle + extra > INT64_MAX ? INT64_MAX : (int64_t)(idle + extra);
 }
 
@@ -171,6 +195,9 @@ static int estimate_read(struct erg_power_source *source, int64_t *inout_t_ns,
     int64_t now_ns = *inout_t_ns;
     (void)err;
     erg_busy_add(&source->busy, now_ns, own_ns(source));
+    source->weighed +=
+        (erg_u128)(uint64_t)(source->busy.booked_ns - source->weighed_ns) * (uint64_t)source->speed;
+    source->weighed_ns = source->busy.booked_ns;
     if (erg_busy_wants_machine(&source->busy, now_ns)) {
         struct erg_procstat stat;
         int rc = erg_procstat_read(source->fd, &stat, NULL);
@@ -179,9 +206,18 @@ static int estimate_read(struct erg_power_source *source, int64_t *inout_t_ns,
             return 0;
         }
         erg_busy_end_window(&source->busy, machine_ns(&stat));
+        source->speed = erg_cpufreq_power(&source->freq);
     }
     values[0].value = energy_nj(source);
     return 0;
+}
+
+static void estimate_describe(const struct erg_power_source *source, struct erg_jsonw *w)
+{
+    erg_jsonw_kstr(w, "cpu_model", source->power.model);
+    erg_jsonw_kint(w, "cpu_idle_mw", source->power.idle_mw);
+    erg_jsonw_kint(w, "cpu_full_mw", source->power.full_mw);
+    erg_jsonw_kbool(w, "clock_known", source->freq.count > 0);
 }
 
 static const char *estimate_detail(const struct erg_power_source *source)
@@ -194,6 +230,7 @@ static void estimate_close(struct erg_power_source *source)
     if (!source)
         return;
     erg_cleanup_fd(&source->fd);
+    erg_cpufreq_close(&source->freq);
     free(source);
 }
 
@@ -206,5 +243,6 @@ const struct erg_power_driver erg_power_driver_estimate = {
     .open = estimate_open,
     .read = estimate_read,
     .detail = estimate_detail,
+    .describe = estimate_describe,
     .close = estimate_close,
 };

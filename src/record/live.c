@@ -290,6 +290,8 @@ static int open_power(struct erg_live *live, bool *out_unusable, struct erg_err 
         .allow_files = live->options->power_files_allowed,
         .seed = live->options->seed,
         .engine_pid = live->engine->pid,
+        .cpu_idle_mw = live->options->cpu_idle_mw,
+        .cpu_full_mw = live->options->cpu_full_mw,
     };
     return erg_power_open(&live->power, &options, out_unusable, err);
 }

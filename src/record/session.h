@@ -65,6 +65,7 @@ struct erg_run_options {
     int64_t power_interval_ns;
     int64_t idle_ns; /* length of the idle baseline before the run */
     bool power_files_allowed;
+    int64_t cpu_idle_mw, cpu_full_mw; /* of an estimate; full 0 = the table's */
 
     const char *const *tags;
     size_t tag_count;
