@@ -575,6 +575,11 @@ int erg_join_interrupt(struct erg_join *join, const char *why, struct erg_err *e
     return join->status && join->failure ? 0 : no_memory(err);
 }
 
+bool erg_join_is_waiting(const struct erg_join *join)
+{
+    return join->first != NULL;
+}
+
 uint32_t erg_join_passes(const struct erg_join *join)
 {
     return join->pass_count;

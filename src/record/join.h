@@ -60,6 +60,9 @@ bool erg_join_is_closed(const struct erg_join *join);
 /* The recording breaks off here: its run is `interrupted`, because of `why`. NOMEM. */
 int erg_join_interrupt(struct erg_join *join, const char *why, struct erg_err *err);
 
+/* Are there items that wait for power readings of their time? */
+bool erg_join_is_waiting(const struct erg_join *join);
+
 /* Passes seen so far, rows or not. */
 uint32_t erg_join_passes(const struct erg_join *join);
 

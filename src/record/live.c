@@ -5,6 +5,7 @@
 #include "record/command.h"
 #include "stream/writer.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,10 @@ static int64_t now_ns(const struct erg_live *live)
 {
     return live->clock->now_ns(live->clock->user);
 }
+
+#define LATE_MAX_NS INT64_C(2500000000)
+
+enum { LATE_INTERVALS = 3, LOOK_MS = 2 };
 
 /* --- the inbox: records from any thread ---------------------------------------------------------
  */
@@ -357,10 +362,26 @@ int erg_live_open(struct erg_live *live, struct erg_engine *engine,
     return rc;
 }
 
+/* A sensor that tells its readings late has the end of the run in the next one. */
+static int await_last_readings(struct erg_live *live, struct erg_err *err)
+{
+    int64_t patience_ns = LATE_INTERVALS * erg_power_interval_ns(live->power);
+    int64_t deadline = now_ns(live) + (patience_ns < LATE_MAX_NS ? patience_ns : LATE_MAX_NS);
+    int rc = empty_inbox(live, err);
+    while (rc == 0 && erg_power_is_polled(live->power) && erg_join_is_waiting(live->join) &&
+           now_ns(live) < deadline) {
+        poll(NULL, 0, LOOK_MS);
+        rc = empty_inbox(live, err);
+    }
+    return rc;
+}
+
 int erg_live_stop_power(struct erg_live *live, struct erg_err *err)
 {
+    int rc = live->ended ? await_last_readings(live, err) : 0;
     erg_power_stop(live->power);
-    return empty_inbox(live, err);
+    int emptied = empty_inbox(live, rc ? NULL : err);
+    return rc ? rc : emptied;
 }
 
 void erg_live_close(struct erg_live *live)

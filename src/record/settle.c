@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A source that has said nothing for this long is not waited for any more. */
-#define PATIENCE_MIN_NS INT64_C(2000000000)
+/*
+ * A source that has said nothing for this long is not waited for any more. Macs may publish energy
+ * every 2.2 s only, and a pause of it is told 3 s late (power/ioreport.c).
+ */
+#define PATIENCE_MIN_NS INT64_C(5000000000)
 
 void erg_pending_free(struct erg_pending *item)
 {
