@@ -94,6 +94,8 @@ static int open_battery(struct battery *battery, const struct erg_root *root, co
     }
     if (rc) {
         close_battery(battery);
+        if (rc == ERG_NOT_FOUND)
+            rc = erg_fail(err, ERG_UNSUPPORTED, "battery '%.64s' does not show its power", name);
         return rc;
     }
     (void)open_file(root, name, "energy_now", &battery->energy_fd, NULL);

@@ -25,7 +25,7 @@ struct sensor {
     struct erg_gauge gauge;
     char pci[32];
     int64_t update_period_ns;
-    bool was_reset, told;
+    bool was_reset; /* not told yet */
 };
 
 struct erg_power_source {
@@ -258,9 +258,9 @@ static const char *hwmon_warning(struct erg_power_source *source)
 {
     for (uint32_t i = 0; i < source->count; i++) {
         struct sensor *sensor = &source->sensors[i];
-        if (!sensor->was_reset || sensor->told)
+        if (!sensor->was_reset)
             continue;
-        sensor->told = true;
+        sensor->was_reset = false;
         snprintf(source->warning, sizeof source->warning,
                  "%s: the counter was reset: there is a gap in its energy", sensor->rule->what);
         return source->warning;
