@@ -9,16 +9,16 @@
  * No processor package draws more for as long as a reading takes, and none is limited to more than
  * a few times what it is built for (limits are averages: short peaks lie above).
  */
-enum { MOST_W = 4000, LEAST_W = 1000, PEAK = 4 };
+enum { UNKNOWN_W = 1500, LEAST_W = 1000, MOST_W = 4000, PEAK = 4 };
 
 /* Readings come with times that are not quite those of the counter. */
 #define SLACK_NS INT64_C(20000000)
 
 void erg_joules_init(struct erg_joules *joules, uint64_t max_uj, int64_t max_power_uw)
 {
-    int64_t most_w = MOST_W;
-    if (max_power_uw > 0 && max_power_uw / 1000000 * PEAK < most_w)
-        most_w = max_power_uw / 1000000 * PEAK;
+    int64_t most_w = UNKNOWN_W;
+    if (max_power_uw > 0)
+        most_w = max_power_uw / 1000000 < MOST_W / PEAK ? max_power_uw / 1000000 * PEAK : MOST_W;
     *joules = (struct erg_joules){
         .max_uj = max_uj,
         .most_w = most_w < LEAST_W ? LEAST_W : most_w,

@@ -137,7 +137,7 @@ static bool has_sgx(const struct erg_root *root)
     const char *flags = strstr(text, "\nflags");
     const char *found = flags ? strstr(flags + 1, " sgx") : NULL;
     return found && found < flags + 1 + strcspn(flags + 1, "\n") &&
-           (found[4] == ' ' || found[4] == '\n' || found[4] == '_' || found[4] == '\0');
+           (found[4] == ' ' || found[4] == '\n' || found[4] == '\0');
 }
 
 static void put_detail(struct erg_power_source *source)
