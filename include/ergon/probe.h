@@ -123,8 +123,8 @@ void ergon_probe_pass_end(ergon_probe *probe, int64_t t1_ns, uint32_t flags);
 
 /*
  * Attention statistics of a softmax span of the pass that has just ended, one of each per head:
- * mean entropy of its rows in nats, largest weight, share of weights below the threshold. NaN where
- * not known.
+ * entropy in nats and largest weight, means over its rows, and the share of weights below the
+ * threshold. NaN where not known.
  */
 void ergon_probe_attention(ergon_probe *probe, uint32_t span, uint32_t heads, const float *entropy,
                            const float *max_weight, const float *sparsity);

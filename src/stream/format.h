@@ -147,8 +147,8 @@ struct erg_token_head {
     uint32_t zero;
 };
 
-/* Of a softmax span: per head the mean entropy of its rows (nats), the largest weight, the share of
- * weights below the threshold; masked and padded cells excluded. NaN where not known. */
+/* Of a softmax span, per head: entropy (nats) and largest weight, means over its rows, and the
+ * share of weights below the threshold; masked and padded cells excluded. NaN where not known. */
 struct erg_attention_head {
     uint32_t span;  /* index in the pass before */
     uint32_t heads; /* 1 … ERG_MAX_HEADS */
