@@ -3,10 +3,12 @@
 #define ERG_STREAM_FORMAT_H
 
 #include "stream/check.h"
+#include "stream/details.h"
 
 /*
  * The event stream: what an engine writes to its socket, what a .erg recording holds, byte for
- * byte. This header is the whole definition; docs/event-stream.md explains it to people.
+ * byte. This header, with those it includes, is the whole definition; docs/event-stream.md explains
+ * it to people.
  *
  * LAYOUT. A stream is a preamble and a sequence of records. Everything is little-endian; every
  * record starts at a multiple of 8 bytes from the start of the stream.
@@ -144,23 +146,6 @@ struct erg_token_head {
     uint32_t position; /* in the context */
     int32_t id;        /* vocabulary id */
     uint32_t phase;    /* PREFILL: a prompt token, DECODE: a generated one */
-    uint32_t zero;
-};
-
-/* Of a softmax span, per head: entropy (nats) and largest weight, means over its rows, and the
- * share of weights below the threshold; masked and padded cells excluded. NaN where not known. */
-struct erg_attention_head {
-    uint32_t span;  /* index in the pass before */
-    uint32_t heads; /* 1 … ERG_MAX_HEADS */
-};
-
-/* Of a router's top-k span: the experts chosen for each position looked at, and their weights. */
-struct erg_routing_head {
-    uint32_t span;    /* index in the pass before */
-    uint32_t tokens;  /* positions, 1 … n_tokens of the pass: all, or some evenly spaced */
-    uint32_t used;    /* experts per position, 1 … experts */
-    uint32_t experts; /* to choose from, at most ERG_MAX_EXPERTS */
-    float entropy;    /* of the router's distribution, nats, mean over positions; finite or NaN */
     uint32_t zero;
 };
 
