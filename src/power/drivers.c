@@ -6,6 +6,7 @@
 
 const struct erg_power_driver *const erg_power_drivers[] = {
     &erg_power_driver_powermetrics,
+    &erg_power_driver_ioreport,
     &erg_power_driver_rapl,
     &erg_power_driver_perf,
     &erg_power_driver_nvml,

@@ -6,6 +6,7 @@
 
 /* Every driver there is; the order of preference is in drivers.c. */
 extern const struct erg_power_driver erg_power_driver_powermetrics;
+extern const struct erg_power_driver erg_power_driver_ioreport;
 extern const struct erg_power_driver erg_power_driver_rapl;
 extern const struct erg_power_driver erg_power_driver_perf;
 extern const struct erg_power_driver erg_power_driver_nvml;
