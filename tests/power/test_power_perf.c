@@ -241,7 +241,7 @@ static void two_ways_to_the_same_registers_check_each_other(void **state)
         power->on_reading = on_reading;
         power->on_warning = on_warning;
         power->user = &machine;
-        for (int k = 0; k < 300; k++) {
+        for (int k = 0; k < 120; k++) {
             struct erg_channel_value value = {0};
             int64_t t_ns = machine.now_ns;
             machine_sleep(&machine, t_ns + 100 * MS);
