@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    if (metrics.has_energy && (metrics.energy == 0 || metrics.energy == UINT64_MAX ||
+    if (metrics.has_energy && (metrics.energy_count == 0 || metrics.energy_count == UINT64_MAX ||
                                metrics.format_revision != 1 || metrics.apu))
         abort();
     return 0;

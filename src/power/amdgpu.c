@@ -236,7 +236,7 @@ static int read_energy(struct card *card, int64_t t_ns, int64_t *out_nj)
     int rc = read_metrics(card->metrics_fd, &metrics, NULL);
     if (rc || !metrics.has_energy)
         return rc ? rc : ERG_UNSUPPORTED;
-    switch (erg_tally_add(&card->tally, t_ns, metrics.energy)) {
+    switch (erg_tally_add(&card->tally, t_ns, metrics.energy_count)) {
     case ERG_TALLY_SUSPECT:
         return ERG_BUSY;
     case ERG_TALLY_RESTARTED:
@@ -333,6 +333,7 @@ const struct erg_power_driver erg_power_driver_amdgpu = {
     .summary = "AMD GPUs: power and energy from the amdgpu kernel driver",
     .default_interval_ns = DEFAULT_INTERVAL_MS * NS_PER_MS,
     .automatic = true,
+    .moves_within_ns = 500 * NS_PER_MS,
     .probe = amdgpu_probe,
     .open = amdgpu_open,
     .read = amdgpu_read,

@@ -24,13 +24,13 @@ int erg_gpu_metrics_parse(const uint8_t *bytes, size_t len, struct erg_gpu_metri
         size_t at = energies[i].energy_at;
         if (energies[i].content_revision != metrics.content_revision)
             continue;
-        if (size < at + sizeof metrics.energy)
+        if (size < at + sizeof metrics.energy_count)
             return erg_fail(err, ERG_CORRUPT, "'gpu_metrics' 1.%d has only %zu bytes",
                             metrics.content_revision, size);
-        for (size_t b = 0; b < sizeof metrics.energy; b++)
-            metrics.energy |= (uint64_t)bytes[at + b] << (8 * b);
+        for (size_t b = 0; b < sizeof metrics.energy_count; b++)
+            metrics.energy_count |= (uint64_t)bytes[at + b] << (8 * b);
         /* All ones is "not measured" everywhere in the structure. */
-        metrics.has_energy = metrics.energy != UINT64_MAX && metrics.energy != 0;
+        metrics.has_energy = metrics.energy_count != UINT64_MAX && metrics.energy_count != 0;
     }
     *out = metrics;
     return 0;

@@ -18,7 +18,7 @@ struct erg_gpu_metrics {
     int format_revision, content_revision;
     bool apu;
     bool has_energy;
-    uint64_t energy; /* in units of 2^-16 J */
+    uint64_t energy_count; /* in units of 2^-16 J */
 };
 
 enum { ERG_GPU_METRICS_BYTES = 8192 }; /* more than any revision has */

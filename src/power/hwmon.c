@@ -281,6 +281,7 @@ const struct erg_power_driver erg_power_driver_hwmon = {
     .summary = "Intel GPUs, ACPI power meters and power supplies in /sys/class/hwmon",
     .default_interval_ns = DEFAULT_INTERVAL_MS * NS_PER_MS,
     .automatic = true,
+    .moves_within_ns = 500 * NS_PER_MS,
     .probe = hwmon_probe,
     .open = hwmon_open,
     .read = hwmon_read,

@@ -29,7 +29,8 @@ const struct erg_hwmon_rule erg_hwmon_rules[] = {
     INTEL_GPU("xe", 2, "energy1_input"),
     /* Documentation/hwmon/acpi_power_meter. Grace has one for the module, one for the Grace chip,
      * and two for parts of that. */
-    MACHINE("power_meter", "average", 1, "oem_info", "Module Power", "module power (ACPI)", 50 * MS),
+    MACHINE("power_meter", "average", 1, "oem_info", "Module Power", "module power (ACPI)",
+            50 * MS),
     {.driver = "power_meter", .stem = "power", .suffix = "average", .first = 1, .last = 1,
      .tag_suffix = "oem_info", .tag = "Grace Power", .quantity = ERG_QUANTITY_POWER,
      .domain = ERG_DOMAIN_CPU, .measures = "cpu", .what = "Grace power (ACPI)",

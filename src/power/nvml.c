@@ -338,6 +338,7 @@ const struct erg_power_driver erg_power_driver_nvml = {
     .summary = "NVIDIA GPUs: energy counters and power from NVIDIA's management library",
     .default_interval_ns = DEFAULT_INTERVAL_MS * NS_PER_MS,
     .automatic = true,
+    .moves_within_ns = 1000 * NS_PER_MS,
     .own_thread = true,
     .probe = nvml_probe,
     .open = nvml_open,

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "power/driver.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,20 +147,18 @@ static inline void tree_put_number(const struct tree *tree, const char *path, in
     tree_put(tree, path, text);
 }
 
-static inline void tree_remove(const struct tree *tree, const char *path)
+static inline int tree_remove_entry(const char *path, const struct stat *st, int type,
+                                    struct FTW *where)
 {
-    char full[512];
-    snprintf(full, sizeof full, "%s%s", tree->dir, path);
-    assert_int_equal(remove(full), 0);
+    (void)st;
+    (void)type;
+    (void)where;
+    return remove(path);
 }
 
 static inline void tree_deinit(struct tree *tree)
 {
-    char command[128] = "rm -r ";
-    strncat(command, tree->dir, sizeof command - strlen(command) - 1);
-    FILE *shell = popen(command, "r");
-    assert_non_null(shell);
-    assert_int_equal(pclose(shell), 0);
+    assert_int_equal(nftw(tree->dir, tree_remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 #endif

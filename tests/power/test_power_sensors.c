@@ -396,7 +396,7 @@ static void gpu_metrics_are_checked(void **state)
     bytes[31] = 0x12;
     assert_int_equal(erg_gpu_metrics_parse(bytes, 96, &metrics, NULL), 0);
     assert_true(metrics.has_energy && !metrics.apu);
-    assert_true(metrics.energy == UINT64_C(0x1200000000000034));
+    assert_true(metrics.energy_count == UINT64_C(0x1200000000000034));
     for (size_t len = 0; len < 96; len++)
         assert_int_equal(erg_gpu_metrics_parse(bytes, len, &metrics, NULL), ERG_CORRUPT);
     bytes[0] = 31; /* ends within the accumulator */
