@@ -114,7 +114,11 @@ static void for_each(struct search *search, const char *folder, const char *pref
 {
     char **names, path[PATH_BYTES];
     size_t count;
-    if (erg_root_list(search->root, folder, &names, &count, NULL))
+    struct erg_err err;
+    int rc = erg_root_list(search->root, folder, &names, &count, &err);
+    if (rc && rc != ERG_NOT_FOUND && !search->why.code)
+        search->why = err;
+    if (rc)
         return;
     for (size_t i = 0; i < count; i++) {
         int len = snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -150,6 +154,12 @@ static void describe_rails(struct erg_power_source *source)
     }
 }
 
+static void close_rails(struct erg_power_source *source)
+{
+    for (uint32_t i = 0; i < source->count; i++)
+        erg_gauge_deinit(&source->rails[i].gauge);
+}
+
 static int find_rails(const struct erg_root *root, struct erg_power_source *source,
                       struct erg_err *err)
 {
@@ -158,19 +168,14 @@ static int find_rails(const struct erg_root *root, struct erg_power_source *sour
     if (source->count == 0)
         for_each(&search, OLD_FOLDER, "", look_at_old_chip);
     describe_rails(source);
-    if (source->count)
+    if (source->count && search.why.code != ERG_NOMEM)
         return 0;
+    close_rails(source);
     if (!search.why.code)
         return erg_fail(err, ERG_NOT_FOUND, "no INA3221 power monitor with rails of a Jetson");
     if (err)
         *err = search.why;
     return search.why.code;
-}
-
-static void close_rails(struct erg_power_source *source)
-{
-    for (uint32_t i = 0; i < source->count; i++)
-        erg_gauge_deinit(&source->rails[i].gauge);
 }
 
 static void jetson_probe(const struct erg_root *root, struct erg_power_probe *out)
