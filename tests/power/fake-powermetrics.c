@@ -65,8 +65,10 @@ static void run_live(int64_t cpu_mw, int64_t gpu_mw, int64_t count)
     int64_t cpu_told = 0, gpu_told = 0;
     for (int64_t i = 1; count < 0 || i <= count; i++) {
         int64_t due = start + i * period;
-        struct timespec ts = {.tv_sec = due / 1000000000, .tv_nsec = due % 1000000000};
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+        for (int64_t left; (left = due - now_ns()) > 0;) {
+            struct timespec ts = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+            nanosleep(&ts, NULL);
+        }
         int64_t now = now_ns(), ms = (now - start) / 1000;
         int64_t cpu = cpu_mw * ms / 1000000, gpu = gpu_mw * ms / 1000000;
         separate();

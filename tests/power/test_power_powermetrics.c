@@ -87,6 +87,8 @@ static void energy_agrees_with_the_stated_power(void **state)
     assert_true(fabs((double)m1.nj[ERG_RAIL_GPU] / 1e6 / seconds - 88.6697) < 0.01);
 }
 
+#define ELAPSED "<key>elapsed_ns</key><integer>5</integer>"
+
 static void what_is_no_document_is_refused(void **state)
 {
     (void)state;
@@ -100,9 +102,8 @@ static void what_is_no_document_is_refused(void **state)
         "<plist><dict><key>elapsed_ns</key><integer>86400000000001</integer></dict></plist>",
         "<plist><dict><key>elapsed_ns</key><real>5</real></dict></plist>",
         "<plist><array><integer>5</integer></array></plist>",
-        "<plist><!-- <dict> --><dict><key>elapsed_ns</key><integer>5</integer></dict></plist>",
-        "<!DOCTYPE plist [<!ENTITY a 'b'>]><plist><dict><key>elapsed_ns</key>"
-        "<integer>5</integer></dict></plist>",
+        "<plist><!-- <dict> --><dict>" ELAPSED "</dict></plist>",
+        "<!DOCTYPE plist [<!ENTITY a 'b'>]><plist><dict>" ELAPSED "</dict></plist>",
     };
     struct erg_powermetrics_sample sample;
     for (size_t i = 0; i < ERG_COUNT(texts); i++) {
