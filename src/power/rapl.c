@@ -266,7 +266,7 @@ static int rapl_open(const struct erg_power_options *options, const char *argume
             .update_period_ns = NS_PER_MS,
             .raw = strcmp(zone->measures, "machine") == 0,
         };
-        snprintf(out_channels[i].name, sizeof out_channels[i].name, "%.31s%s%.31s", zone->label,
+        snprintf(out_channels[i].name, sizeof out_channels[i].name, "%.28s%s%.28s", zone->label,
                  zone->parent[0] ? " of " : "", zone->parent);
         snprintf(out_channels[i].measures, sizeof out_channels[i].measures, "%s", zone->measures);
     }
@@ -296,8 +296,7 @@ static void keep_warning(struct erg_power_source *source, struct zone *zone,
     static const char *const texts[] = {
         [ERG_JOULES_FINE] = "is fine",
         [ERG_JOULES_RESET] = "was set back: some of its energy before that is lost",
-        [ERG_JOULES_BLIND] = "was not read for so long that it may have wrapped around unseen: its "
-                             "energy may be too low",
+        [ERG_JOULES_BLIND] = "was unread for so long that it may have wrapped: energy may be lost",
     };
     if (zone->told[event])
         return;

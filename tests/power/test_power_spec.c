@@ -289,6 +289,21 @@ static void nothing_ready_is_a_warning(void **state)
     erg_power_close(power);
 }
 
+static void watts_of_an_estimate(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",     "5",   ":",      "5:",       ":65",   "65:5",  "0:0",
+                                      "-1:5", "5:x", "5:65:7", "1:100001", "nan:5", "5W:65W"};
+    int64_t idle = -1, full = -1;
+    struct erg_err err = {.text = ""};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(erg_power_parse_watts(bad[i], &idle, &full, &err), ERG_INVALID);
+    assert_int_equal(idle, -1);
+    assert_int_equal(erg_power_parse_watts("4.5:65", &idle, &full, NULL), 0);
+    assert_int_equal(idle, 4500);
+    assert_int_equal(full, 65000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +314,7 @@ int main(void)
         cmocka_unit_test(auto_takes_the_best_source_of_each_domain),
         cmocka_unit_test(named_sources_come_in_the_users_order),
         cmocka_unit_test(nothing_ready_is_a_warning),
+        cmocka_unit_test(watts_of_an_estimate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
