@@ -93,7 +93,7 @@ int erg_ioreport_open_with(const struct erg_ioreport_api *api, const struct erg_
 {
     struct erg_ioreport_sums first;
     if (!api)
-        return erg_fail(err, ERG_NOT_FOUND, "IOReport is macOS's: there is none here");
+        return erg_fail(err, ERG_NOT_FOUND, "there is no IOReport: it is a part of macOS");
     struct erg_power_source *source = erg_calloc(1, sizeof *source);
     if (!source)
         return erg_fail(err, ERG_NOMEM, "cannot open 'ioreport': out of memory");
@@ -153,7 +153,7 @@ static void ioreport_probe(const struct erg_root *root, struct erg_power_probe *
     (void)root;
     out->state = ERG_POWER_ABSENT;
     if (!api) {
-        snprintf(out->reason, sizeof out->reason, "IOReport is macOS's: there is none here");
+        snprintf(out->reason, sizeof out->reason, "there is no IOReport: it is a part of macOS");
         return;
     }
     int rc = api->open(&handle, &err);

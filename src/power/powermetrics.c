@@ -497,7 +497,8 @@ static void powermetrics_probe(const struct erg_root *root, struct erg_power_pro
             return;
     } else {
         out->state = ERG_POWER_ABSENT;
-        snprintf(out->reason, sizeof out->reason, POWERMETRICS " is not here: it is macOS's");
+        snprintf(out->reason, sizeof out->reason,
+                 "there is no " POWERMETRICS ": it is a part of macOS");
         return;
     }
     /* Asks sudo, runs nothing. */
