@@ -3,7 +3,10 @@
 
 #include "base/num.h"
 #include "cli/ask.h"
+#include "cli/doctor_fix.h"
+#include "cli/doctor_power.h"
 #include "cli/listing.h"
+#include "power/capture.h"
 #include "power/power.h"
 
 #include <errno.h>
@@ -16,6 +19,8 @@ enum { ENGINE_PATIENCE_MS = 5000 };
 
 struct options {
     const char *engine;
+    const char *capture;
+    bool quick, measure, fix, unfix, yes;
 };
 
 static const struct erg_option options[] = {
@@ -24,6 +29,32 @@ static const struct erg_option options[] = {
      .value = "PATH",
      .help = "the engine program [ergon-llama beside this one]",
      .offset = offsetof(struct options, engine)},
+    {.kind = ERG_OPT_FLAG,
+     .name = "quick",
+     .help = "only look at power sources, do not measure them",
+     .offset = offsetof(struct options, quick)},
+    {.kind = ERG_OPT_FLAG,
+     .name = "measure",
+     .help = "measure them below a --sysroot too, where they are files that stand still",
+     .offset = offsetof(struct options, measure)},
+    {.kind = ERG_OPT_FLAG,
+     .name = "fix",
+     .help = "give the permissions that are missing, after showing how and asking",
+     .offset = offsetof(struct options, fix)},
+    {.kind = ERG_OPT_FLAG,
+     .name = "unfix",
+     .help = "take them back: remove what --fix has installed",
+     .offset = offsetof(struct options, unfix)},
+    {.kind = ERG_OPT_FLAG,
+     .letter = 'y',
+     .name = "yes",
+     .help = "do not ask",
+     .offset = offsetof(struct options, yes)},
+    {.kind = ERG_OPT_STRING,
+     .name = "capture",
+     .value = "DIR",
+     .help = "copy what sensors' files hold into a new folder, for a bug report",
+     .offset = offsetof(struct options, capture)},
     {.kind = ERG_OPT_HEADING},
 };
 
@@ -33,8 +64,9 @@ struct findings {
     struct erg_jsonw w;
     struct erg_buf json;
     struct erg_buf text;
-    bool power_ready;
-    bool negative; /* something that is needed does not work */
+    bool power_ready; /* something gives energies … */
+    bool has_sensor;  /* … and it is no model */
+    bool negative;    /* something that is needed does not work */
 };
 
 static void line(struct findings *f, const char *state, const char *name, const char *what,
@@ -42,10 +74,10 @@ static void line(struct findings *f, const char *state, const char *name, const 
 {
     bool good = strcmp(state, "ready") == 0;
     const struct erg_term *term = &f->cli->term;
-    erg_buf_printf(&f->text, "  %s%-8s%s%-12s%s\n", good ? "" : erg_term_dim(term), state,
+    erg_buf_printf(&f->text, "  %s%-8s%s%-12s %s\n", good ? "" : erg_term_dim(term), state,
                    erg_term_reset(term), name, what);
     if (remedy && *remedy)
-        erg_buf_printf(&f->text, "  %8s%12s→ %s\n", "", "", remedy);
+        erg_buf_printf(&f->text, "  %8s%13s→ %s\n", "", "", remedy);
 }
 
 static void finding(struct findings *f, const char *state, const char *what, const char *remedy)
@@ -55,25 +87,65 @@ static void finding(struct findings *f, const char *state, const char *what, con
     erg_jsonw_kstr(&f->w, "remedy", remedy && *remedy ? remedy : NULL);
 }
 
+/* A source that opens and does not work is broken, whatever its probe has said. */
+static bool measure(struct findings *f, size_t i, const struct erg_root *root,
+                    struct erg_power_probe *probe, struct erg_character *out)
+{
+    const struct options *o = f->cli->options;
+    struct erg_err err = {0};
+    if (o->quick || (root->prefix[0] && !o->measure) || probe->state != ERG_POWER_READY)
+        return false;
+    if (f->cli->term.err_is_terminal && !f->cli->globals.quiet)
+        fprintf(stderr, "\r\033[Kmeasuring %s", probe->name);
+    int rc = erg_doctor_measure(i, root, out, &err);
+    if (f->cli->term.err_is_terminal && !f->cli->globals.quiet)
+        fputs("\r\033[K", stderr);
+    if (rc == ERG_UNSUPPORTED)
+        return false;
+    if (rc || out->broken) {
+        probe->state = ERG_POWER_BROKEN;
+        snprintf(probe->reason, sizeof probe->reason, "%.190s", rc ? err.text : out->reason);
+    }
+    return rc == 0;
+}
+
+static void check_source(struct findings *f, size_t i, const struct erg_root *root,
+                         struct erg_power_probe *probe)
+{
+    struct erg_character character = {0};
+    bool measured = measure(f, i, root, probe, &character);
+    const char *state = erg_power_state_name(probe->state);
+    erg_jsonw_obj_begin(&f->w);
+    erg_jsonw_kstr(&f->w, "name", probe->name);
+    erg_jsonw_kstr(&f->w, "summary", probe->summary);
+    finding(f, state, probe->reason, probe->remedy);
+    erg_doctor_put_json(measured ? &character : NULL, &f->w);
+    erg_jsonw_obj_end(&f->w);
+    line(f, state, probe->name, probe->reason[0] ? probe->reason : probe->summary, probe->remedy);
+    if (measured)
+        erg_doctor_put_text(&character, &f->cli->term, &f->text);
+    f->power_ready |= probe->state == ERG_POWER_READY;
+    f->has_sensor |= probe->state == ERG_POWER_READY && strcmp(probe->name, "estimate") != 0;
+    erg_character_deinit(&character);
+}
+
 static void check_power(struct findings *f, const struct erg_root *root)
 {
     struct erg_power_probe probe;
     erg_jsonw_key(&f->w, "power");
     erg_jsonw_arr_begin(&f->w);
     erg_buf_puts(&f->text, "Power sources\n");
-    for (size_t i = 0; erg_power_probe(i, root, &probe); i++) {
-        const char *state = erg_power_state_name(probe.state);
-        erg_jsonw_obj_begin(&f->w);
-        erg_jsonw_kstr(&f->w, "name", probe.name);
-        erg_jsonw_kstr(&f->w, "summary", probe.summary);
-        finding(f, state, probe.reason, probe.remedy);
-        erg_jsonw_obj_end(&f->w);
-        line(f, state, probe.name, probe.reason[0] ? probe.reason : probe.summary, probe.remedy);
-        f->power_ready |= probe.state == ERG_POWER_READY;
-    }
+    for (size_t i = 0; erg_power_probe(i, root, &probe); i++)
+        check_source(f, i, root, &probe);
     erg_jsonw_arr_end(&f->w);
-    if (!f->power_ready)
-        erg_buf_puts(&f->text, "  Without one, times are measured and energies are not.\n");
+    const char *explanation = f->has_sensor    ? NULL
+                              : f->power_ready ? erg_doctor_no_sensor
+                                               : erg_doctor_no_energy;
+    erg_jsonw_kbool(&f->w, "has_sensor", f->has_sensor);
+    erg_jsonw_kstr(&f->w, "explanation", explanation);
+    erg_jsonw_kstr(&f->w, "real_joules", explanation ? erg_doctor_real_joules : NULL);
+    if (explanation)
+        erg_buf_printf(&f->text, "\n%s%s", explanation, erg_doctor_real_joules);
     f->negative |= !f->power_ready;
 }
 
@@ -205,13 +277,33 @@ static void check_models(struct findings *f)
     erg_jsonw_arr_end(&f->w);
 }
 
+static int capture(struct erg_cli *cli, const struct erg_root *root, const char *folder)
+{
+    struct erg_err err = {0};
+    size_t count = 0;
+    if (erg_capture(root, folder, &count, &err))
+        return erg_cli_fail(cli, &err);
+    erg_cli_note(cli,
+                 "%zu files in '%s'; serial numbers, addresses and names of users are left out.\n"
+                 "Look through them before you give them to others.",
+                 count, folder);
+    return ERG_EXIT_OK;
+}
+
 static int run(struct erg_cli *cli)
 {
     struct findings f = {.cli = cli};
     struct erg_root root;
+    const struct options *o = cli->options;
     struct erg_err err = {0};
+    if (o->fix && o->unfix)
+        return erg_cli_usage(cli, "--fix and --unfix exclude each other");
+    if (o->fix || o->unfix)
+        return erg_doctor_fix(cli, o->unfix, o->yes);
     if (erg_cli_root(cli, &root, &err))
         return erg_cli_fail(cli, &err);
+    if (o->capture)
+        return capture(cli, &root, o->capture);
     erg_jsonw_init(&f.w, &f.json);
     f.w.pretty = true;
     erg_jsonw_obj_begin(&f.w);
@@ -234,8 +326,10 @@ const struct erg_command erg_cmd_doctor = {
     .usage = "[options]",
     .description =
         "Look at every power source, the engine, the store and the models folders; say\n"
-        "what works, why the rest does not, and what to do about it. Exit status 1 when\n"
-        "something needed is missing.",
+        "what works, why the rest does not, and what to do about it. Ready power sources\n"
+        "are read for about a second each, without and under load: how often they change,\n"
+        "what a read costs, and whether they notice. Exit status 1 when something needed\n"
+        "is missing.",
     .options = options,
     .options_bytes = sizeof(struct options),
     .run = run,
