@@ -4,6 +4,7 @@
 #include "power/nvml_api.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -387,6 +388,30 @@ static void power_and_counter_are_compared(void **state)
     }
 }
 
+static void *describe_often(void *rig)
+{
+    for (int i = 0; i < 300; i++)
+        json_decref(description(rig));
+    return NULL;
+}
+
+/* What thread sanitizers look at: a live view describes what the sampling thread reads. */
+static void it_is_described_while_it_is_read(void **state)
+{
+    (void)state;
+    struct rig rig;
+    pthread_t thread;
+    load(LIBRARY, "hopper,turing");
+    open_rig(&rig);
+    assert_int_equal(pthread_create(&thread, NULL, describe_often, &rig), 0);
+    for (int64_t ms = 10000; ms < 20000; ms += 10) {
+        assert_true(read_at(&rig, ms) >= 0);
+        (void)rig.driver->warning(rig.source);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    close_rig(&rig);
+}
+
 static void an_old_library_still_gives_power(void **state)
 {
     (void)state;
@@ -457,6 +482,7 @@ int main(void)
         cmocka_unit_test(slow_calls_change_no_energy),
         cmocka_unit_test(a_gpu_says_what_slows_it_down),
         cmocka_unit_test(power_and_counter_are_compared),
+        cmocka_unit_test(it_is_described_while_it_is_read),
         cmocka_unit_test(an_old_library_still_gives_power),
         cmocka_unit_test(what_is_missing_is_said),
     };
