@@ -63,6 +63,7 @@ static void put_channels(const struct erg_join *join, const char *source, struct
     erg_jsonw_arr_end(w);
 }
 
+/* What is known has been written when it goes: the rest are facts of the source's own. */
 static void put_source(const struct erg_join *join, json_t *source, struct erg_jsonw *w)
 {
     const char *name = text_of(source, "name"), *checks = text_of(source, "checks");
@@ -73,6 +74,8 @@ static void put_source(const struct erg_join *join, json_t *source, struct erg_j
     erg_jsonw_kstr(w, "grade", text_of(source, "grade"));
     if (checks)
         erg_jsonw_kstr(w, "checks", checks);
+    else
+        put_channels(join, name ? name : "", w);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         json_object_del(source, known[i]);
     ERG_AUTO_FREE char *about = json_object_size(source) ? dump(source) : NULL;
@@ -82,8 +85,6 @@ static void put_source(const struct erg_join *join, json_t *source, struct erg_j
     } else if (json_object_size(source)) {
         w->status = ERG_NOMEM;
     }
-    if (!checks)
-        put_channels(join, name ? name : "", w);
     erg_jsonw_obj_end(w);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/system.h"
 #include "power/cpu_models.h"
+#include "power/cpufreq.h"
 #include "power/fake_clock.h"
 #include "power/power.h"
 #include "power/procstat.h"
@@ -319,6 +320,35 @@ static void the_engine_counts_by_its_own_clock(void **state)
     stop_machine(&m, power);
 }
 
+/* Half the base clock is a quarter of the power above idle; given watts replace the table's. */
+static void clock_and_watts_are_taken_at_their_word(void **state)
+{
+    (void)state;
+    struct erg_root root = recorded("intel-laptop");
+    struct erg_cpufreq freq;
+    erg_cpufreq_open(&freq, &root);
+    assert_int_equal(freq.count, 2);
+    assert_int_equal(erg_cpufreq_power(&freq), 250);
+    erg_cpufreq_close(&freq);
+    root = recorded("desktop");
+    erg_cpufreq_open(&freq, &root);
+    assert_int_equal(freq.count, 0);
+    assert_int_equal(erg_cpufreq_power(&freq), ERG_CPUFREQ_FULL);
+    erg_cpufreq_close(&freq);
+
+    struct erg_power_options options = {
+        .spec = "estimate", .root = &root, .cpu_idle_mw = 5000, .cpu_full_mw = 77000};
+    struct erg_power *power = NULL;
+    struct erg_buf json;
+    erg_buf_init(&json);
+    assert_int_equal(erg_power_open(&power, &options, NULL, NULL), 0);
+    assert_int_equal(erg_power_describe(power, &json, NULL), 0);
+    assert_non_null(strstr(erg_buf_view(&json), "5.0 W idle to 77.0 W for 12 CPUs (--cpu-watts)"));
+    assert_non_null(strstr(erg_buf_view(&json), "\"cpu_full_mw\":77000"));
+    erg_buf_deinit(&json);
+    erg_power_close(power);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +358,7 @@ int main(void)
         cmocka_unit_test(texts_that_are_not_proc_stat_are_refused),
         cmocka_unit_test(energy_follows_utilisation),
         cmocka_unit_test(the_engine_counts_by_its_own_clock),
+        cmocka_unit_test(clock_and_watts_are_taken_at_their_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

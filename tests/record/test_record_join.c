@@ -15,6 +15,7 @@ struct ledger {
     int64_t phase_children_ns[ERG_PHASES], passes_ns;
     int64_t last_t1_ns;
     struct erg_pass_row last_pass;
+    struct erg_sample_row last_sample;
     int64_t last_pass_tokens_ns;
     uint32_t last_pass_token_count;
     struct erg_energy last_pass_tokens;
@@ -119,6 +120,7 @@ static void on_sample(void *user, const struct erg_sample_row *row)
 {
     struct ledger *ledger = user;
     assert_true(row->total_mw >= 0);
+    ledger->last_sample = *row;
     ledger->sample_count++;
 }
 
@@ -161,7 +163,7 @@ static void put_names(struct erg_join *join)
 
 static void put_preface(struct erg_join *join, const char *channels)
 {
-    char power[512];
+    char power[2048];
     snprintf(power, sizeof power, "{\"interval_ms\":10,\"channels\":[%s]}", channels);
     put_names(join);
     assert_int_equal(
@@ -645,11 +647,61 @@ static void test_late_readings_change_nothing(void **state)
     erg_join_free(join);
 }
 
+#define MACHINE(name, raw, measures)                                                               \
+    "{\"name\":\"" name "\",\"source\":\"rapl\",\"domain\":\"soc\",\"device\":0,"                  \
+    "\"quantity\":\"energy\",\"update_period_ns\":1000000,\"max_gap_ns\":0,\"raw\":" raw           \
+    ",\"measures\":\"" measures "\"}"
+
+/* 10 W of CPU, 5 W of GPU told every 100 ms, 3 W of the rest in a machine of 18 W. */
+static void test_sources_make_one_sample_and_reconcile(void **state)
+{
+    (void)state;
+    struct ledger ledger = {0};
+    struct erg_join *join;
+    struct erg_join_sink sink = ledger_sink(&ledger);
+    struct erg_run_facts facts;
+    uint64_t seed = 5;
+    assert_int_equal(erg_join_new(&join, &sink, NULL), 0);
+    put_preface(join, CPU_COUNTER "," GPU_POWER "," MACHINE("psys", "true", "machine") "," MACHINE(
+                          "rest of psys", "false", "rest") "],\"sources\":[{\"name\":\"rapl\","
+                                                           "\"detail\":\"d\",\"x\":1},"
+                                                           "{\"name\":\"nvml\"}],\"more\":[");
+    for (int64_t t = 0; t <= 400 * MS; t += 10 * MS) {
+        struct erg_channel_value values[2] = {{0, 0, t * 10}, {2, 0, t * 18}};
+        struct erg_event event = {
+            .type = ERG_REC_READING, .t_ns = t, .reading = {t, t, ERG_READING_GRID, 2, values}};
+        assert_int_equal(put(join, event), 0);
+        assert_int_equal(put_reading(join, t, 3, t * 3), 0);
+        if (t % (50 * MS) == 0) /* the slow source comes late and not at every step */
+            assert_int_equal(put_reading(join, t + MS, 1, 5000000), 0);
+    }
+    assert_int_equal(put_section(join, ERG_PHASE_PRE_INFERENCE, 1, 100 * MS, 105 * MS), 0);
+    assert_int_equal(put_pass(join, &seed, ERG_PHASE_DECODE, 1, 105 * MS, 205 * MS), 0);
+    assert_int_equal(erg_join_finish(join, NULL), 0);
+    erg_join_facts(join, &facts);
+    assert_int_equal(ledger.sample_count, 41);
+    assert_true(fabs(ledger.last_sample.mw[ERG_DOMAIN_CPU] - 10000) < 1e-6);
+    assert_true(fabs(ledger.last_sample.mw[ERG_DOMAIN_GPU] - 5000) < 1e-6);
+    assert_true(fabs(ledger.last_sample.mw[ERG_DOMAIN_SOC] - 3000) < 1e-6);
+    assert_true(fabs(ledger.last_sample.total_mw - 18000) < 1e-6);
+    assert_true(facts.energy.nj[ERG_DOMAIN_SOC] == 105 * MS * 3);
+    assert_true(erg_energy_total_nj(&facts.energy) == 105 * MS * 18);
+    assert_non_null(facts.source_details_json);
+    assert_non_null(strstr(facts.source_details_json,
+                           "\"reconciliation\":{\"machine\":\"psys\",\"machine_energy_mj\":1890,"
+                           "\"parts_energy_mj\":1575,\"parts_ratio\":0.833"));
+    assert_non_null(strstr(facts.source_details_json, "\"about\":{\"x\":1}"));
+    assert_non_null(strstr(facts.source_details_json,
+                           "\"measures\":\"machine\",\"raw\":true,\"energy_mj\":1890"));
+    erg_join_free(join);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conservation_for_any_stream),
         cmocka_unit_test(test_energy_of_a_plain_run),
+        cmocka_unit_test(test_sources_make_one_sample_and_reconcile),
         cmocka_unit_test(test_peak_of_a_short_run),
         cmocka_unit_test(test_no_power_is_unknown),
         cmocka_unit_test(test_characters_across_tokens),
