@@ -308,16 +308,6 @@ static void read_links(struct erg_collect *collect, size_t i, unsigned what, int
     }
 }
 
-/* A tensor in one piece. */
-static void add_piece(struct erg_collect *collect, const struct erg_graph_piece *piece,
-                      struct erg_moments *moments)
-{
-    size_t each = piece->type == ERG_SCALAR_F32 ? 4 : 2, all = each * piece->count;
-    const struct erg_tensor_view view = {
-        piece->data, (enum erg_scalar)piece->type, {piece->count, 1, 1, 1}, {each, all, all, all}};
-    erg_stats_add(collect->kernels, &view, NULL, moments);
-}
-
 static void finish(const struct erg_moments *moments, struct erg_reading *reading)
 {
     struct erg_stats stats;
@@ -355,7 +345,8 @@ static void read_moments(struct erg_collect *collect, size_t i, unsigned what, b
     if (what & ERG_WHAT_SCORES) {
         read = erg_collect_scores(collect, i, &moments);
     } else if (piece && piece->data) {
-        add_piece(collect, piece, &moments);
+        erg_stats_add_row(collect->kernels, (enum erg_scalar)piece->type, piece->data, piece->count,
+                          &moments);
     } else {
         read = add_tensor(collect, i, n_tokens, &moments);
     }

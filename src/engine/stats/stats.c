@@ -72,6 +72,10 @@ static uint64_t finite_count(const struct erg_moments *moments)
 void erg_moments_merge(struct erg_moments *into, const struct erg_moments *from)
 {
     assert(into->part == from->part);
+    if (into->count == 0) {
+        *into = *from;
+        return;
+    }
     uint64_t a = finite_count(into), b = finite_count(from);
     if (b) { /* Chan, Golub, LeVeque 1979 */
         double share = (double)b / (double)(a + b), distance = from->mean - into->mean;
@@ -221,6 +225,14 @@ static void add_view(const struct walk *walk, const struct erg_tensor_view *view
     for (int64_t i = 0; i < joined.ne[3]; i++)
         for (int64_t j = 0; j < joined.ne[2]; j++)
             add_plane(walk, &joined, data + (size_t)i * joined.nb[3] + (size_t)j * joined.nb[2]);
+}
+
+void erg_stats_add_row(const struct erg_stats_kernels *kernels, enum erg_scalar type,
+                       const void *data, size_t count, struct erg_moments *moments)
+{
+    struct walk walk = {kernels, type, limit_of(moments->threshold), moments};
+    if (count > 0)
+        add_rows(&walk, data, count, 1, 0);
 }
 
 void erg_stats_add(const struct erg_stats_kernels *kernels, const struct erg_tensor_view *view,

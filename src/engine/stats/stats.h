@@ -102,6 +102,10 @@ struct erg_moments {
 void erg_stats_add(const struct erg_stats_kernels *kernels, const struct erg_tensor_view *view,
                    const struct erg_rows *rows, struct erg_moments *moments);
 
+/* Add `count` elements side by side, at any alignment: the same without a tensor's overhead. */
+void erg_stats_add_row(const struct erg_stats_kernels *kernels, enum erg_scalar type,
+                       const void *data, size_t count, struct erg_moments *moments);
+
 /* Add what `from` has seen; both of the same part and threshold. */
 void erg_moments_merge(struct erg_moments *into, const struct erg_moments *from);
 
