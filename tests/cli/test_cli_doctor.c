@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* `ergon doctor`: what it says of machines with and without sensors, and the remedies it gives. */
@@ -180,6 +181,22 @@ static void test_capture_makes_a_tree(void **state)
     free_output(&o);
 }
 
+/* Folders in the folder first. */
+static int tear_down(void **state)
+{
+    static const char *const names[] = {"mac", "strict", "captured"};
+    for (size_t i = 0; i < ERG_COUNT(names); i++) {
+        int status;
+        pid_t pid = fork();
+        if (pid == 0) {
+            execl("/bin/rm", "/bin/rm", "-rf", in_folder(names[i]), (char *)NULL);
+            _exit(1);
+        }
+        waitpid(pid, &status, 0);
+    }
+    return remove_folder(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,5 +208,5 @@ int main(void)
         cmocka_unit_test(test_visudo_has_the_last_word),
         cmocka_unit_test(test_capture_makes_a_tree),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, tear_down);
 }
