@@ -731,8 +731,9 @@ static void test_running_out_of_memory(void **state)
 static void test_memory_does_not_grow_with_the_run(void **state)
 {
     (void)state;
-    long peaks[2][8] = {{0}};
-    size_t bytes[2][8] = {{0}};
+    enum { MOST = 16 };
+    long peaks[2][MOST] = {{0}};
+    size_t bytes[2][MOST] = {{0}};
     for (int big = 0; big < 2; big++) {
         struct recording_shape shape = usual;
         shape.passes = big ? 3000 : 300;
@@ -751,7 +752,8 @@ static void test_memory_does_not_grow_with_the_run(void **state)
         close_fixture(&f);
     }
     for (size_t i = 0; erg_exporter_at(i); i++) {
-        assert_true(bytes[1][i] > 4 * bytes[0][i]);
+        if (strcmp(erg_exporter_at(i)->name, "speedscope") != 0) /* sums over all tokens */
+            assert_true(bytes[1][i] > 4 * bytes[0][i]);
         assert_true(peaks[1][i] < 1 << 20);
         if (peaks[1][i] > peaks[0][i] + 65536 * 2) /* the response grows with the tokens */
             fail_msg("%s: %ld bytes, %ld for a longer run", erg_exporter_at(i)->name, peaks[0][i],
