@@ -99,3 +99,20 @@ double erg_t_quantile(double p, double df)
     }
     return p > 0.5 ? high : -high;
 }
+
+double erg_normal_probability(double z)
+{
+    return erfc(-z / sqrt(2)) / 2;
+}
+
+double erg_normal_quantile(double p)
+{
+    double low = -40, high = 0, tail = p > 0.5 ? 1 - p : p;
+    for (double middle; (middle = low + (high - low) / 2) > low && middle < high;) {
+        if (erg_normal_probability(middle) < tail)
+            low = middle;
+        else
+            high = middle;
+    }
+    return p > 0.5 ? -high : high;
+}

@@ -41,4 +41,8 @@ double erg_t_probability(double t, double df);
 /* Its inverse for 0 < p < 1: the t below which the probability is `p`. */
 double erg_t_quantile(double p, double df);
 
+/* Probability that a standard normal variable is below `z`, and its inverse for 0 < p < 1. */
+double erg_normal_probability(double z);
+double erg_normal_quantile(double p);
+
 #endif

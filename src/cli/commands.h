@@ -8,6 +8,7 @@
 extern const struct erg_command erg_cmd_run;
 extern const struct erg_command erg_cmd_runs;
 extern const struct erg_command erg_cmd_show;
+extern const struct erg_command erg_cmd_compare;
 extern const struct erg_command erg_cmd_export;
 extern const struct erg_command erg_cmd_import;
 extern const struct erg_command erg_cmd_delete;

@@ -19,6 +19,7 @@ static const struct {
     {"grid-list", {"run", "--grid", "list"}},
     {"help-runs", {"help", "runs"}},
     {"help-show", {"show", "-h"}},
+    {"help-compare", {"compare", "--help"}},
     {"help-export", {"export", "--help"}},
     {"help-import", {"--help", "import"}},
     {"help-delete", {"delete", "--help"}},

@@ -81,6 +81,21 @@ static const struct {
     {{"show", "last", "--by", "tokens"}, 2, "option '--by' takes"},
     {{"show", "last", "--token", "9999"}, 4, "the run has no token 9999"},
     {{"show", "last", "--token", "1", "--by", "section"}, 2, "--token goes with --by layer"},
+    {{"compare"}, 2, "too few arguments: ergon compare RUN RUN"},
+    {{"compare", "last"}, 2, "too few arguments"},
+    {{"compare", "a", "b", "c", "d", "e"}, 2, "unexpected argument 'e'"},
+    {{"compare", "0190a0b1", "nothing-like-it"}, 4, "nothing-like-it"},
+    {{"compare", "0190a0b1", "0190a0b2"}, 4, "is failed: only complete runs can be compared"},
+    {{"compare", "0190a0b1", "0190a0b1"}, 2, "a run cannot be compared with itself"},
+    {{"compare", "tag:baseline", "experiment:fixture"}, 2, "stands on both sides"},
+    {{"compare", "0190a0b1", "tag:none"}, 4, "'tag:none' has no complete run"},
+    {{"compare", "0190a0b1", "tag:"}, 4, "'tag:' has no complete run"},
+    {{"compare", "tag:' OR 1=1 --", "0190a0b1"}, 4, "has no complete run"},
+    {{"compare", "a", "b", "--metric", "joule_per_token"}, 2, "did you mean 'joules_per_token'?"},
+    {{"compare", "a", "b", "--metric", "co2_g,"}, 2, "unknown metric ''"},
+    {{"compare", "a", "b", "--fail-if", "joules_per_token"}, 2, "a limit is METRIC+PCT%"},
+    {{"compare", "a", "b", "--fail-if", "speed+5%"}, 2, "unknown metric 'speed'"},
+    {{"compare", "a", "b", "--fail-if", "tokens_per_second-101%"}, 2, "no percentage within"},
     {{"export"}, 2, "too few arguments"},
     {{"export", "last", "--format", "jsno"}, 2, "did you mean 'json'?"},
     {{"export", "last", "--format", "json", "--table", "runs"}, 2, "--table is for csv"},
@@ -138,8 +153,9 @@ static void test_every_error(void **state)
 
 static void test_usage_errors_point_to_help(void **state)
 {
-    static const char *const commands[] = {"run",    "runs", "show",   "export", "import",
-                                           "delete", "sql",  "models", "synth",  "doctor"};
+    static const char *const commands[] = {"run",    "runs",   "show",   "compare",
+                                           "export", "import", "delete", "sql",
+                                           "models", "synth",  "doctor"};
     (void)state;
     for (size_t i = 0; i < ERG_COUNT(commands); i++) {
         char hint[64];
