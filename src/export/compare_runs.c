@@ -197,8 +197,8 @@ static int visit_run(void *user, const struct erg_run_row *row)
                         row->id);
     else
         rc = add_run(filling, row);
-    if (rc == ERG_NOMEM)
-        erg_fail(filling->err, rc, "cannot compare: out of memory");
+    if (rc == ERG_NOMEM || (rc && !filling->err->code))
+        erg_fail(filling->err, rc, "cannot compare: %s", erg_code_text(rc));
     return rc;
 }
 
@@ -266,6 +266,7 @@ static bool have_one(const struct erg_compare *compare, enum erg_compare_facet f
 struct summing {
     struct erg_compare_group *group;
     size_t next; /* of this run */
+    struct erg_err *err;
 };
 
 static double mj_of(const struct erg_token_row *row)
@@ -284,7 +285,8 @@ static int visit_token(void *user, const struct erg_token_row *row)
                           sizeof *group->tokens, ERG_MAX_TOKENS);
         group->tokens = items;
         if (rc)
-            return rc;
+            return erg_fail(summing->err, rc, "cannot compare the tokens of '%.64s': %s",
+                            group->name, erg_code_text(rc));
         group->tokens[group->token_count++] =
             (struct erg_compare_token){row->id, row->phase, ms, mj_of(row)};
         return 0;
@@ -309,7 +311,7 @@ int erg_compare_load_tokens(struct erg_compare *compare, struct erg_store *store
         struct erg_compare_group *group = &compare->groups[g];
         group->tokens_agree = true;
         for (size_t r = 0; r < group->run_count && group->tokens_agree; r++) {
-            struct summing summing = {group, 0};
+            struct summing summing = {group, 0, err};
             int rc = erg_store_tokens(store, group->runs[r].id, visit_token, &summing, err);
             if (rc)
                 return rc;

@@ -14,23 +14,8 @@
 
 static int calls_left = -1;
 
-/* base/mem.c calls itself inside its own file, so each way in is wrapped. */
-void *__real_erg_calloc(size_t count, size_t size);
-void *__wrap_erg_calloc(size_t count, size_t size);
-char *__real_erg_strdup(const char *text);
-char *__wrap_erg_strdup(const char *text);
 void *__real_erg_realloc(void *block, size_t bytes);
 void *__wrap_erg_realloc(void *block, size_t bytes);
-
-void *__wrap_erg_calloc(size_t count, size_t size)
-{
-    return calls_left-- == 0 ? NULL : __real_erg_calloc(count, size);
-}
-
-char *__wrap_erg_strdup(const char *text)
-{
-    return calls_left-- == 0 ? NULL : __real_erg_strdup(text);
-}
 
 void *__wrap_erg_realloc(void *block, size_t bytes)
 {
