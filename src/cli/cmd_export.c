@@ -22,6 +22,7 @@ static const struct erg_option options[] = {
     {.kind = ERG_OPT_STRING,
      .name = "format",
      .value = "F",
+     .choices = "json|csv|csv.zip|perfetto|chrome|speedscope|erg|sqlite",
      .help = "the format [from the name of the file, else json]",
      FIELD(format)},
     {.kind = ERG_OPT_STRING,

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_SHOWN = 200 /* bytes of a token, in the name of its slice */ };
+
 static const char units[] = "times: ns from the beginning of the trace, t = 0 of the run at "
                             "origin_ns; power: mW; energy: mJ in counters and args *_mj, nJ in "
                             "args *_nj";
@@ -78,8 +80,9 @@ static bool is_hidden(uint32_t code)
 
 void erg_trace_label(const char *text, size_t len, struct erg_buf *out)
 {
-    for (size_t i = 0; i < len;) {
-        size_t step = erg_utf8_step(text + i, len - i);
+    size_t shown = erg_utf8_truncate(text, len, MOST_SHOWN);
+    for (size_t i = 0; i < shown;) {
+        size_t step = erg_utf8_step(text + i, shown - i);
         uint32_t code = step ? code_point(text + i, step) : 0xfffd;
         if (!step)
             erg_buf_puts(out, "\xEF\xBF\xBD");
@@ -91,4 +94,6 @@ void erg_trace_label(const char *text, size_t len, struct erg_buf *out)
             erg_buf_append(out, text + i, step);
         i += step ? step : 1;
     }
+    if (shown < len)
+        erg_buf_puts(out, "…");
 }

@@ -17,7 +17,8 @@ int64_t erg_trace_interval_ns(const struct erg_facts *facts);
 
 /*
  * A token's text as the name of a slice: what cannot be seen or turns the order of what is around
- * it (control characters, direction marks, line separators) is escaped as in JSON.
+ * it (control characters, direction marks, line separators) is escaped as in JSON, and a long one
+ * is cut.
  */
 void erg_trace_label(const char *text, size_t len, struct erg_buf *out);
 

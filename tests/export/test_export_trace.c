@@ -562,6 +562,29 @@ static void test_hostile_text_stays_data(void **state)
     close_fixture(&f);
 }
 
+/* A name is for reading: the argument has the rest. */
+static void test_long_text_is_cut_in_names_only(void **state)
+{
+    (void)state;
+    enum { LONG = 100000 };
+    char *text = calloc(LONG + 1, 1);
+    assert_non_null(text);
+    memset(text, 'x', LONG);
+    const char *const texts[] = {text};
+    struct fixture f = generated(1, 2, texts, 1);
+    for (size_t t = 0; t < ERG_COUNT(timelines); t++) {
+        struct check check = begin_check(&f, timelines[t]);
+        check.at = 0;
+        const struct trace_slice *slice = next_of(&check, "tokens", "token");
+        assert_non_null(slice);
+        assert_string_equal(slice->text, text);
+        assert_in_range(strlen(slice->name), 10, 300);
+        end_check(&check);
+    }
+    close_fixture(&f);
+    free(text);
+}
+
 /* Bytes that are no UTF-8 are replaced, whatever the store holds (here it refuses none). */
 static void test_broken_text_is_mended(void **state)
 {
@@ -707,6 +730,7 @@ int main(void)
         cmocka_unit_test(test_timelines_are_the_store),
         cmocka_unit_test(test_gaps_are_unattributed),
         cmocka_unit_test(test_hostile_text_stays_data),
+        cmocka_unit_test(test_long_text_is_cut_in_names_only),
         cmocka_unit_test(test_broken_text_is_mended),
         cmocka_unit_test(test_flame_graphs_are_the_store),
         cmocka_unit_test(test_no_energy_is_no_flame_graph_of_it),
