@@ -53,10 +53,14 @@ static void fill_means(const double *values, size_t count, double *out)
     qsort(out, RESAMPLES, sizeof *out, by_size);
 }
 
-/* Share of resamples below the estimate, those equal to it by half, never 0 or 1. */
-static double share_below(const double *sorted, double estimate)
+/* Share of resamples below the estimate, those equal to it by half, never 0 or 1. The estimate is
+ * summed up as resamples are, so that the same values give the same number. */
+static double share_below(const double *sorted, const double *values, size_t count)
 {
-    double below = 0;
+    double below = 0, sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += values[i];
+    double estimate = sum / (double)count;
     for (size_t r = 0; r < RESAMPLES; r++)
         below += sorted[r] < estimate ? 1 : sorted[r] == estimate ? 0.5 : 0;
     return fmin(fmax(below, 0.5), RESAMPLES - 0.5) / RESAMPLES;
@@ -94,7 +98,7 @@ int erg_bootstrap_mean(const double *values, size_t count, double confidence,
     if (!means)
         return erg_fail(err, ERG_NOMEM, "cannot resample: out of memory");
     fill_means(values, count, means);
-    double bias = erg_normal_quantile(share_below(means, stats.mean));
+    double bias = erg_normal_quantile(share_below(means, values, count));
     double accelerated = acceleration(values, count, &stats);
     interval.low = percentile(means, corrected(bias, accelerated, (1 - confidence) / 2));
     interval.high = percentile(means, corrected(bias, accelerated, (1 + confidence) / 2));

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes tests/analysis/data/hypothesis.txt: reference values for the tests of hypotheses.
+"""Writes hypothesis.txt and bootstrap.txt into the folder given: reference values for the statistics.
 
 Independent of the C code: 50 digits with mpmath, and for small samples the exact distribution by going
 through every arrangement. Run it with Python 3 and mpmath; its output is checked in.
 """
+import contextlib
 import itertools
 import random
+import sys
 from fractions import Fraction
 
 import mpmath as mp
@@ -99,6 +101,34 @@ def number(x):
     return mp.nstr(mp.mpf(x.numerator) / x.denominator if isinstance(x, Fraction) else x, 17)
 
 
+def resampled_mean(x, resamples=10000, state=1):
+    """BCa interval of the mean, SplitMix64 as docs/compare.md says it."""
+    mask = (1 << 64) - 1
+
+    def draw():
+        nonlocal state
+        state = (state + 0x9E3779B97F4A7C15) & mask
+        z = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & mask
+        z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
+        return ((z ^ z >> 31) >> 32) * len(x) >> 32
+
+    means = sorted(mp.fsum(x[draw()] for _ in x) / len(x) for _ in range(resamples))
+    m = mean(x)
+    below = mp.mpf(sum(2 * (v < m) + (v == m) for v in means)) / (2 * resamples)
+    left_out = [(mp.fsum(x) - v) / (len(x) - 1) for v in x]
+    centre = mean(left_out)
+    speed = mp.fsum((centre - v) ** 3 for v in left_out)
+    speed /= 6 * mp.fsum((centre - v) ** 2 for v in left_out) ** mp.mpf("1.5")
+    quantile = lambda p: mp.sqrt(2) * mp.erfinv(2 * p - 1)
+    bias, ends = quantile(below), []
+    for p in (mp.mpf("0.025"), mp.mpf("0.975")):
+        z = bias + quantile(p)
+        place = mp.ncdf(bias + z / (1 - speed * z)) * (resamples + 1) - 1
+        i = int(mp.floor(place))
+        ends.append(means[i] + (place - i) * (means[i + 1] - means[i]))
+    return ends
+
+
 def line(a, b):
     """n m values… t df p g u p exact, then of the first differences w p exact (Wilcoxon)"""
     t, df, p = welch(a, b)
@@ -108,10 +138,17 @@ def line(a, b):
     shown = [str(len(a)), str(len(b))] + [mp.nstr(v, 12) for v in a + b]
     shown += [number(v) for v in (t, df, p, hedges(a, b), u, pu)] + [str(int(exact))]
     shown += [number(w), number(pw), str(int(exact_w))]
-    print(" ".join(shown))
+    return " ".join(shown)
 
 
-def main():
+def bootstraps():
+    print("# n, values, ends of the 95 % interval of the mean")
+    for n in (5, 7, 12, 30):
+        x = [mp.mpf(int(64 * random.expovariate(0.1))) / 64 for _ in range(n)]
+        print(" ".join([str(n)] + [mp.nstr(v, 12) for v in x] + [number(v) for v in resampled_mean(x)]))
+
+
+def hypotheses():
     random.seed(20261120)
     print("# n m, n values, m values, Welch: t df p, Hedges' g, Mann-Whitney: U p exact, Wilcoxon: W p exact")
     # In sixty-fourths: exact in binary, so that ties and differences are the same everywhere.
@@ -127,7 +164,13 @@ def main():
             if tied == (step > 1) and len(set(a)) > 1 and len(set(b)) > 1 and sum(v > 0 for v in d) > 1:
                 if step > 1 or len(set(d)) == len(d) and 0 not in d:
                     break
-        line(a, b)
+        print(line(a, b))
+
+
+def main():
+    for name, write in (("hypothesis.txt", hypotheses), ("bootstrap.txt", bootstraps)):
+        with open(f"{sys.argv[1]}/{name}", "w") as file, contextlib.redirect_stdout(file):
+            write()
 
 
 main()

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 static double uniform(uint64_t *seed)
 {
@@ -16,6 +17,30 @@ static struct erg_interval mean_of(const double *values, size_t count)
     struct erg_interval interval;
     assert_int_equal(erg_bootstrap_mean(values, count, 0.95, &interval, NULL), 0);
     return interval;
+}
+
+/* Made by analysis/reference.py, which has the algorithm and the random numbers from their papers.
+ */
+static void test_references(void **state)
+{
+    FILE *file = fopen("analysis/data/bootstrap.txt", "r");
+    int n, lines = 0;
+    (void)state;
+    assert_non_null(file);
+    while (fgetc(file) != '\n')
+        ;
+    while (fscanf(file, "%d", &n) == 1) {
+        double values[32], low, high;
+        for (int i = 0; i < n; i++)
+            assert_int_equal(fscanf(file, "%lf", &values[i]), 1);
+        assert_int_equal(fscanf(file, "%lf %lf", &low, &high), 2);
+        struct erg_interval interval = mean_of(values, (size_t)n);
+        assert_true(fabs(interval.low - low) < 1e-9 * low);
+        assert_true(fabs(interval.high - high) < 1e-9 * high);
+        lines++;
+    }
+    fclose(file);
+    assert_int_equal(lines, 4);
 }
 
 static void test_reproducible_and_equivariant(void **state)
@@ -122,11 +147,9 @@ static void test_ratio_of_few(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reproducible_and_equivariant),
-        cmocka_unit_test(test_few_values),
-        cmocka_unit_test(test_mice),
-        cmocka_unit_test(test_coverage),
-        cmocka_unit_test(test_ratio_of_neighbours),
+        cmocka_unit_test(test_references),   cmocka_unit_test(test_reproducible_and_equivariant),
+        cmocka_unit_test(test_few_values),   cmocka_unit_test(test_mice),
+        cmocka_unit_test(test_coverage),     cmocka_unit_test(test_ratio_of_neighbours),
         cmocka_unit_test(test_ratio_of_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
