@@ -136,7 +136,7 @@ static void lose(struct erg_power_source *source, const char *why)
 {
     source->lost++;
     if (!source->garbage[0])
-        snprintf(source->garbage, sizeof source->garbage, "%s", why);
+        snprintf(source->garbage, sizeof source->garbage, "%.150s", why);
     source->to_warn |= CONCERN_GARBAGE;
 }
 

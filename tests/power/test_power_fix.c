@@ -22,7 +22,7 @@ static const char *at(const char *path)
     static char full[4][256];
     static int turn;
     char *out = full[turn++ % 4];
-    snprintf(out, 256, "%s%s", folder, path);
+    snprintf(out, 256, "%.60s%.150s", folder, path);
     return out;
 }
 
