@@ -16,7 +16,7 @@
  * cost in the run, so the file is as small as the model has operations, however many tokens there
  * were. The weights add up to the run.
  */
-enum { MAX_STACK = 4, NAME_BYTES = 16 };
+enum { MAX_STACK = 4 };
 
 struct speedscope {
     const struct erg_export_request *request;
@@ -81,7 +81,7 @@ static void visit_row(struct speedscope *s, const struct erg_rollup_row *row, st
 {
     struct erg_store *store = s->request->store;
     struct stack stack = {.ns = row->duration_ns, .energy = &row->energy};
-    char layer[NAME_BYTES];
+    char layer[sizeof "layer -2147483648"];
     stack.names[stack.depth++] = erg_phase_name(row->phase);
     if (row->layer >= 0) {
         snprintf(layer, sizeof layer, "layer %d", row->layer);
