@@ -26,13 +26,20 @@ enum { MOST_KIB = 200 * 1024 };
 #endif
 
 static char model_path[] = "/tmp/ergon-synth-XXXXXX";
+static char logits_path[] = "/tmp/ergon-synth-logits-XXXXXX";
+
+static void make_file(char *path)
+{
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+}
 
 static int setup(void **state)
 {
     static struct engine engine;
-    int fd = mkstemp(model_path);
-    assert_true(fd >= 0);
-    close(fd);
+    make_file(model_path);
+    make_file(logits_path);
     engine_start(&engine);
     *state = &engine;
     return 0;
@@ -41,6 +48,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     unlink(model_path);
+    unlink(logits_path);
     return engine_stop(*state);
 }
 
@@ -112,9 +120,57 @@ static void chat_puts_the_prompt_into_the_template(void **state)
     seen_deinit(&seen);
 }
 
+/* Logits of the sampled positions of a run; free(). Spans of profiled passes tile them. */
+static char *logits_of(struct engine *engine, const char *how, size_t *out_bytes)
+{
+    struct seen seen;
+    char members[256], *logits;
+    snprintf(members, sizeof(members),
+             ",\"prompt_tokens\":9,\"tokens\":3,\"ignore_eos\":true,\"dump_logits\":\"%s\",%s",
+             logits_path, how);
+    engine_run(engine, members, &seen);
+    assert_string_equal(seen.reason, "");
+    assert_int_equal(seen.pass_count, 4);
+    for (size_t i = 0; i < seen.pass_count; i++) {
+        const struct seen_pass *pass = &seen.passes[i];
+        assert_int_equal(pass->head.flags & (ERG_PASS_GUESSED | ERG_PASS_MISMATCH), 0);
+        if (pass->head.flags & ERG_PASS_TRACED) {
+            assert_int_equal(seen_span_sum(pass), pass->head.t1_ns - pass->head.t0_ns);
+        }
+    }
+    seen_deinit(&seen);
+    assert_int_equal(erg_read_file(logits_path, 1 << 20, &logits, out_bytes, NULL), 0);
+    assert_true(*out_bytes > 0);
+    return logits;
+}
+
+/* Each mode computes what an unprofiled run with the same attention does, to the bit. */
+static void check_modes(struct engine *engine)
+{
+    static const char *const runs[][3] = {
+        {"\"mode\":\"minimal\",\"instrument\":\"none\",\"flash_attn\":\"on\"",
+         "\"mode\":\"minimal\",\"flash_attn\":\"on\"",
+         "\"mode\":\"standard\",\"flash_attn\":\"on\""},
+        {"\"mode\":\"minimal\",\"instrument\":\"none\",\"flash_attn\":\"off\"",
+         "\"mode\":\"standard\",\"flash_attn\":\"off\"",
+         "\"mode\":\"deep\",\"flash_attn\":\"off\""},
+    };
+    for (size_t k = 0; k < sizeof(runs) / sizeof(*runs); k++) {
+        size_t expected_bytes, bytes;
+        char *expected = logits_of(engine, runs[k][0], &expected_bytes);
+        for (size_t i = 1; i < 3; i++) {
+            char *logits = logits_of(engine, runs[k][i], &bytes);
+            assert_int_equal(bytes, expected_bytes);
+            assert_memory_equal(logits, expected, bytes);
+            free(logits);
+        }
+        free(expected);
+    }
+}
+
 /*
  * Every preset in small: two layers, a narrow MLP, a vocabulary that is quick to make, its own
- * heads and norms. It loads from memory, runs, and says what it is.
+ * heads and norms. It loads from memory, runs in every mode, and says what it is.
  */
 static void every_preset_loads_and_runs(void **state)
 {
@@ -138,6 +194,7 @@ static void every_preset_loads_and_runs(void **state)
             assert_int_equal(seen.passes[p].head.flags & (ERG_PASS_GUESSED | ERG_PASS_MISMATCH), 0);
         }
         seen_deinit(&seen);
+        check_modes(*state);
     }
 }
 
