@@ -5,16 +5,14 @@
 
 #include <string.h>
 
-static int take_time(const struct erg_cli *cli, const struct erg_activity_choice *choice,
-                     const char *asked)
+/* What everybody expects needs no words, unless something else was to be had. */
+static void tell_time(const struct erg_cli *cli, const struct erg_activity_choice *choice,
+                      const char *asked)
 {
     if (asked)
         erg_cli_note(cli, "energies are split by time, as asked");
     else if (choice->known)
         erg_cli_note(cli, "energies are split by time; activity is known (%s)", choice->why);
-    else
-        erg_cli_note(cli, "energies are split by time: %s", choice->why);
-    return 0;
 }
 
 int erg_split_choose(const struct erg_cli *cli, struct erg_store *store, const char *summary_json,
@@ -47,7 +45,7 @@ int erg_split_choose(const struct erg_cli *cli, struct erg_store *store, const c
     else if (activity)
         erg_cli_note(cli, "energies are split by activity (%s)", choice.why);
     else
-        take_time(cli, &choice, asked);
+        tell_time(cli, &choice, asked);
     const char *doubt = erg_activity_doubt(key.sources);
     if (wants_activity && doubt && !strstr(choice.why, doubt))
         erg_cli_note(cli, "warning: power is from '%s', %s", key.sources, doubt);

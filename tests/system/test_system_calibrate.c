@@ -321,6 +321,16 @@ static void assert_split(const char *attribution, const char *shown, const char 
     free_output(&output);
 }
 
+/* Where nothing else is known, splitting by time goes without saying. */
+static void assert_no_remark(void)
+{
+    struct output output =
+        ergon("show", "last", "--db", in_folder("split.db"), "--by", "component");
+    assert_int_equal(output.status, 0);
+    assert_null(strstr(output.err, "split by"));
+    free_output(&output);
+}
+
 static void energies_are_split_again_at_display(void **state)
 {
     (void)state;
@@ -329,11 +339,11 @@ static void energies_are_split_again_at_display(void **state)
         ergon_json("run", "--db", db, "-m", TALES, "-p", "Once upon a time", "-n", "20", "--mode",
                    "deep", "--power", "synthetic:cpu=20W", "-t", "1", "--profile", "bare_every=0");
     json_decref(run);
-    assert_split(NULL, "split by time", "not known for 'synthetic'");
+    assert_no_remark();
     assert_split("activity", "split by activity", "fitted to 2 phases of stored runs");
     /* Another source's costs are not this one's. */
     add_calibration("rapl", "0.05");
-    assert_split(NULL, "split by time", "not known for 'synthetic'");
+    assert_no_remark();
     add_calibration("synthetic", "0.05");
     assert_split(NULL, "split by time", "simulation");
     sqlite3 *store = open_store("split.db");
