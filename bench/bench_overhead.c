@@ -203,7 +203,7 @@ int main(int argc, char **argv)
     }
     bench_print_machine();
     struct plan plan = {quick ? BENCH_MODEL_TINY : BENCH_MODEL_1B, quick ? 1 : (int)cpus,
-                        quick ? LEAST_PAIRS : (int)pairs, quick ? 4 : 40, markdown};
+                        quick ? LEAST_PAIRS : (int)pairs, quick ? 4 : 24, markdown};
     measure_model(&plan);
     if (!quick && !markdown && cpus > 1) {
         plan.threads = (int)cpus - 1;
