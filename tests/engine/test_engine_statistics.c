@@ -258,7 +258,7 @@ static void add_row(const struct tensor *tensor, int64_t row, int64_t width, dou
     }
 }
 
-/* All token positions, or 128 of them evenly spaced, of several tensors. */
+/* All token positions, or some of them evenly spaced, of several tensors. */
 static void add_tensors(const struct tensor *const *tensors, size_t count, uint32_t n_tokens,
                         double mean, struct sums *sums)
 {

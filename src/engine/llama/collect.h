@@ -15,8 +15,8 @@
  * passes grow. What cannot be read (another type, no memory, a mask with many holes) is left out.
  */
 enum {
-    ERG_COLLECT_ROWS = 128,    /* token positions looked at in one tensor, at most … */
-    ERG_COLLECT_QUERIES = 256, /* … and in one attention matrix */
+    ERG_COLLECT_ROWS = 128, /* up to so many token positions all are looked at, of more half … */
+    ERG_COLLECT_QUERIES = 256, /* … as many; and so many in an attention matrix */
 };
 
 /* What was read of one node: a cache line's worth. NaN where not known. */

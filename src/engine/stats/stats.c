@@ -43,9 +43,9 @@ const char *erg_stats_level_name(enum erg_stats_level level)
 int64_t erg_rows_sample(int64_t rows, int64_t limit, int64_t *out_index)
 {
     assert(limit >= 1);
-    int64_t count = rows < limit ? rows : limit;
+    int64_t some = limit > 1 ? limit / 2 : 1, count = rows <= limit ? rows : some;
     for (int64_t i = 0; i < count; i++)
-        out_index[i] = rows <= limit ? i : i * (rows - 1) / (limit > 1 ? limit - 1 : 1);
+        out_index[i] = rows <= limit ? i : i * (rows - 1) / (some > 1 ? some - 1 : 1);
     if (rows > limit)
         out_index[count - 1] = rows - 1;
     return count > 0 ? count : 0;

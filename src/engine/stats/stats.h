@@ -52,9 +52,9 @@ struct erg_rows {
 };
 
 /*
- * The rows to look at out of `rows`: all up to `limit` (≥ 1), above that `limit` of them evenly
- * spaced, first and last included (limit 1: the last). Ascending, always the same. Returns how many
- * were written to `out_index`, at most `limit`; fewer than `rows` means `rows_sampled`.
+ * The rows to look at out of `rows`: all up to `limit` (≥ 1), above that half as many as `limit`,
+ * evenly spaced, first and last included (only one: the last). Ascending, always the same. Returns
+ * how many were written to `out_index`, at most `limit`; fewer than `rows` means `rows_sampled`.
  */
 int64_t erg_rows_sample(int64_t rows, int64_t limit, int64_t *out_index);
 
