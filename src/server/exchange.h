@@ -38,6 +38,9 @@ struct erg_http_field {
     const char *name, *value; /* name in lower case */
 };
 
+/* Fields of an answer, at most, media type and length included. */
+enum { ERG_ANSWER_FIELDS_MAX = 16 };
+
 /* Where an answer goes. */
 struct erg_answer_sink {
     void *user;
@@ -73,7 +76,15 @@ int erg_exchange_empty(struct erg_exchange *x, int status);
  */
 int erg_exchange_problem(struct erg_exchange *x, int status, const char *code, const char *detail,
                          const char *hint);
-/* The same from an error; nothing when the answer has begun already. */
+/* 405; `allow` is what the path takes: "GET, DELETE". */
+int erg_exchange_not_allowed(struct erg_exchange *x, const char *allow);
+/*
+ * A problem from an error; one that tells of files is put in general words. Nothing when the answer
+ * has begun already.
+ */
 int erg_exchange_fail(struct erg_exchange *x, const struct erg_err *err);
+
+/* "Not Found" of 404. */
+const char *erg_http_status_title(int status);
 
 #endif
