@@ -26,10 +26,17 @@ struct erg_ws_handler {
     /* A whole text message; 0, or the close code to end the connection with. */
     int (*message)(void *client, const char *text, size_t len);
     /*
-     * Called while the client takes frames: append the next text frame to `out` and return 1; 0
-     * when there is none yet; a close code (≥ 1000) to end the connection.
+     * Called while the client takes frames, after open(), message() and tick(): append the next
+     * text frame to `out` and return 1; 0 when there is none yet; a close code (≥ 1000) to end the
+     * connection.
      */
     int (*next)(void *client, int64_t now_ns, struct erg_buf *out);
+    /*
+     * Called about every 50 ms for each client, also for one whose socket is full: 0, or the close
+     * code to end the connection with, at once even if what was written before cannot be sent. So
+     * whoever has something to tell clients need not wake this thread for it.
+     */
+    int (*tick)(void *client, int64_t now_ns);
     void (*close)(void *client);
 };
 
@@ -63,9 +70,6 @@ int erg_http_serve(struct erg_http *http, struct erg_err *err);
 
 /* From any thread or signal handler. */
 void erg_http_stop(struct erg_http *http);
-
-/* From any thread: WebSocket clients have something to be told; they are asked for frames soon. */
-void erg_http_wake(struct erg_http *http);
 
 /* A connection that is already there (socket pair of a fuzzer or test); closes `fd` in the end. */
 int erg_http_adopt(struct erg_http *http, int fd, struct erg_err *err);
