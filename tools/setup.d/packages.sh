@@ -4,7 +4,7 @@
 
 build_packages=(gcc libc6-dev make cmake ninja-build pkg-config
     libsqlite3-dev libjansson-dev libzstd-dev libarchive-dev libplist-dev)
-test_packages=(libcmocka-dev g++ clang clang-format sqlite3 unzip zsh)
+test_packages=(libcmocka-dev g++ clang clang-format sqlite3 unzip zsh chromium fonts-dejavu-core)
 fuzz_packages=(libclang-rt-dev)
 vulkan_packages=(libvulkan1 mesa-vulkan-drivers)
 
@@ -48,4 +48,10 @@ ensure_packages() {
     apt_log=$(mktemp)
     apt_install "${missing[@]}"
     rm -f "$apt_log"
+}
+
+# npm fetches what the dashboard is built with, a newer Node included, so any npm will do.
+ensure_npm() {
+    [ "${ERGON_WEB:-ON}" != OFF ] && ! command -v npm >/dev/null || return 0
+    ensure_packages npm
 }
