@@ -27,4 +27,15 @@
 #define ERG_MAX_TAGS            32u         /* tags of a run */
 #define ERG_MAX_PATH_BYTES      4096u
 
+/* The server; docs/api.md names them too. */
+#define ERG_MAX_REQUEST_LINE_BYTES 8192u
+#define ERG_MAX_HEADER_BYTES       16384u     /* fields of a request together */
+#define ERG_MAX_HEADER_FIELDS      64u        /* of a request */
+#define ERG_MAX_REQUEST_BODY_BYTES (1u << 20) /* of a request */
+#define ERG_MAX_HTTP_CONNECTIONS   64u        /* and requests being handled */
+#define ERG_MAX_WEBSOCKETS         256u
+#define ERG_MAX_WS_MESSAGE_BYTES   65536u       /* from a client */
+#define ERG_MAX_WS_MESSAGES        1000u        /* from a client, in ten seconds */
+#define ERG_MAX_ANSWER_AHEAD_BYTES (256u << 10) /* written by a handler, not yet taken */
+
 #endif

@@ -174,8 +174,10 @@ static bool tells_of_files(const struct erg_err *err)
 int erg_exchange_fail(struct erg_exchange *x, const struct erg_err *err)
 {
     struct failure_row row = {err->code, 500, "internal"};
-    if (x->status)
+    if (x->status) {
+        x->is_cut = true;
         return 0;
+    }
     for (size_t i = 0; i < COUNT(failure_rows); i++) {
         if (failure_rows[i].err_code == err->code)
             row = failure_rows[i];

@@ -29,7 +29,7 @@ struct erg_request {
     const char *path;         /* percent-decoded once, begins with '/'; holds no NUL */
     const char *query;        /* as it was sent, without '?' */
     const char *content_type; /* as it was sent */
-    const char *accept, *if_none_match;
+    const char *accept, *accept_encoding, *if_none_match;
     const char *body;
     size_t body_len;
 };
@@ -52,7 +52,8 @@ struct erg_answer_sink {
 struct erg_exchange {
     struct erg_request request;
     const struct erg_answer_sink *sink;
-    int status; /* of the answer; 0 = not begun */
+    int status;  /* of the answer; 0 = not begun */
+    bool is_cut; /* it could not be finished: the connection is cut, so that the client notices */
 };
 
 /*
@@ -79,8 +80,8 @@ int erg_exchange_problem(struct erg_exchange *x, int status, const char *code, c
 /* 405; `allow` is what the path takes: "GET, DELETE". */
 int erg_exchange_not_allowed(struct erg_exchange *x, const char *allow);
 /*
- * A problem from an error; one that tells of files is put in general words. Nothing when the answer
- * has begun already.
+ * A problem from an error; one that tells of files is put in general words. An answer that has
+ * begun already is cut.
  */
 int erg_exchange_fail(struct erg_exchange *x, const struct erg_err *err);
 

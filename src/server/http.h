@@ -48,7 +48,9 @@ struct erg_http_options {
     size_t allowed_host_count;
     void *user;
     void (*handle)(void *user, struct erg_exchange *x); /* on a thread of the request's own */
-    const struct erg_ws_handler *ws;                    /* NULL = none */
+    /* May this be had without the token? The page is, which then asks for it. NULL = nothing. */
+    bool (*is_open)(void *user, const char *path);
+    const struct erg_ws_handler *ws; /* NULL = none */
     /* One line about a request, without token, query or body; on the serving thread. NULL = none.
      */
     void (*log)(void *user, const char *line);
@@ -60,8 +62,12 @@ struct erg_http_options {
  */
 int erg_http_open(struct erg_http **out, const struct erg_http_options *options,
                   struct erg_err *err);
-/* Stop listening, end clients and wait for handlers, up to `patience_ms`. Accepts NULL. */
-void erg_http_close(struct erg_http *http, int patience_ms);
+/*
+ * Stop listening, end clients, and let handlers finish and their answers be sent, up to
+ * `patience_ms`. 0, or BUSY when some handler still runs: what it uses has to stay then. Accepts
+ * NULL.
+ */
+int erg_http_close(struct erg_http *http, int patience_ms);
 
 int erg_http_port(const struct erg_http *http);
 

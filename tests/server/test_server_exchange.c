@@ -182,8 +182,10 @@ static void test_failures(void **state)
         json_decref(problem);
         /* the answer has begun: too late to tell of more */
         size_t len = rig.answer.body_len;
+        assert_false(rig.x.is_cut);
         assert_int_equal(erg_exchange_fail(&rig.x, &rows[i].err), 0);
         assert_int_equal(rig.answer.body_len, len);
+        assert_true(rig.x.is_cut);
     }
 }
 
