@@ -208,6 +208,12 @@ static void read_pass(sqlite3_stmt *stmt, struct erg_pass_row *pass)
     }
 }
 
+static const char *name_of(void *user, uint16_t id)
+{
+    struct table *table = user;
+    return erg_names_find(&table->names, table->db, id);
+}
+
 static int unpack_pass(struct table *table, struct cursor *cursor)
 {
     struct erg_pass_row *pass = &cursor->pass;
@@ -219,8 +225,8 @@ static int unpack_pass(struct table *table, struct cursor *cursor)
     if (status)
         return fail(table, status == ERG_NOMEM ? SQLITE_NOMEM : SQLITE_CORRUPT_VTAB, err.text);
     cursor->energy_known = erg_energy_known(&pass->energy);
-    status = erg_detail_rows(table->kind->kind, pass, &table->names, table->db, &cursor->rows,
-                             &cursor->count);
+    const struct erg_extra_source source = {pass, name_of, table};
+    status = erg_detail_rows(table->kind->kind, &source, &cursor->rows, &cursor->count);
     return status ? SQLITE_NOMEM : SQLITE_OK;
 }
 
@@ -329,12 +335,6 @@ static void result_of_component(sqlite3_context *context, struct table *table,
         result_ms(context, row->ticks);
     else
         result_energy_and_statistics(context, cursor, i - 2);
-}
-
-static const char *name_of(void *user, uint16_t id)
-{
-    struct table *table = user;
-    return erg_names_find(&table->names, table->db, id);
 }
 
 static void result_extra(sqlite3_context *context, struct table *table, const struct cursor *cursor)

@@ -30,8 +30,7 @@ struct grouping {
     const struct erg_pass_row *pass;
     const int64_t *energy_nj; /* of each span … */
     const bool *results;      /* … and whether statistics of components are of it */
-    struct erg_names *names;
-    sqlite3 *db;
+    const struct erg_extra_source *source;
 };
 
 /* Rows that spans are summed into hold sums of statistics until finish_row(). */
@@ -113,7 +112,7 @@ static size_t make_keys(enum erg_detail_kind kind, const struct erg_pass_row *pa
 
 static enum erg_component_group group_of(const struct grouping *grouping, uint16_t component)
 {
-    const char *name = erg_names_find(grouping->names, grouping->db, component);
+    const char *name = grouping->source->name(grouping->source->user, component);
     return name ? erg_component_group(erg_component_find(name)) : ERG_GROUP_OTHER;
 }
 
@@ -173,10 +172,10 @@ static size_t single_spans(const struct grouping *grouping, struct erg_detail_ro
     return filled;
 }
 
-int erg_detail_rows(enum erg_detail_kind kind, const struct erg_pass_row *pass,
-                    struct erg_names *names, sqlite3 *db, struct erg_detail_row **out_rows,
-                    size_t *out_count)
+int erg_detail_rows(enum erg_detail_kind kind, const struct erg_extra_source *source,
+                    struct erg_detail_row **out_rows, size_t *out_count)
 {
+    const struct erg_pass_row *pass = source->pass;
     ERG_AUTO_FREE int64_t *energy_nj = erg_calloc(pass->n_spans, sizeof(*energy_nj));
     ERG_AUTO_FREE struct key *keys = erg_calloc(pass->n_spans, sizeof(*keys));
     struct erg_detail_row *rows = erg_calloc(pass->n_spans, sizeof(*rows));
@@ -186,7 +185,7 @@ int erg_detail_rows(enum erg_detail_kind kind, const struct erg_pass_row *pass,
         return ERG_NOMEM;
     }
     erg_pass_results(pass, results);
-    struct grouping grouping = {pass, energy_nj, results, names, db};
+    struct grouping grouping = {pass, energy_nj, results, source};
     *out_count = kind == ERG_DETAIL_OPERATIONS ? single_spans(&grouping, rows)
                                                : group_spans(kind, &grouping, keys, rows);
     *out_rows = rows;

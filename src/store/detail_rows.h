@@ -3,7 +3,7 @@
 #define ERG_STORE_DETAIL_ROWS_H
 
 #include "energy/energy.h"
-#include "store/names.h"
+#include "store/extra.h"
 #include "store/rows.h"
 
 /* What one row of a detail table stands for. */
@@ -33,8 +33,7 @@ struct erg_detail_row {
  *
  * Returns 0 or ERG_NOMEM; *out_rows is to be freed.
  */
-int erg_detail_rows(enum erg_detail_kind kind, const struct erg_pass_row *pass,
-                    struct erg_names *names, sqlite3 *db, struct erg_detail_row **out_rows,
-                    size_t *out_count);
+int erg_detail_rows(enum erg_detail_kind kind, const struct erg_extra_source *source,
+                    struct erg_detail_row **out_rows, size_t *out_count);
 
 #endif
