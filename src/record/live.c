@@ -150,12 +150,27 @@ static void read_counters(struct erg_live *live)
 /* --- events of the engine -----------------------------------------------------------------------
  */
 
+static void tell_section(const struct erg_live *live, const struct erg_event *event)
+{
+    const struct erg_run_observer *observer = live->observer;
+    const char *name = erg_join_name(live->join, event->name);
+    int64_t zero_ns;
+    if (!observer->section_begins || !name || !erg_join_zero_ns(live->join, &zero_ns))
+        return;
+    int64_t t_ns = event->t_ns - zero_ns;
+    observer->section_begins(observer->user, event->phase, name, t_ns - t_ns % ERG_TICK_NS);
+}
+
 static void tell_observer(struct erg_live *live, const struct erg_event *event)
 {
     const struct erg_run_observer *observer = live->observer;
-    if (event->type == ERG_REC_LOG && observer && observer->log)
+    if (!observer)
+        return;
+    if (event->type == ERG_REC_LOG && observer->log)
         observer->log(observer->user, event->level_or_status, event->text.bytes, event->text.len);
-    if (event->type != ERG_REC_PROGRESS || !observer || !observer->progress)
+    if (event->type == ERG_REC_SECTION_BEGIN)
+        tell_section(live, event);
+    if (event->type != ERG_REC_PROGRESS || !observer->progress)
         return;
     const struct erg_progress *p = &event->progress;
     observer->progress(observer->user, p->phase, p->layer, p->tokens_done, p->tokens_total);
@@ -248,21 +263,32 @@ static int update_store(struct erg_live *live, struct erg_err *err)
     return erg_outcome_update(&live->outcome, err);
 }
 
-/* A cancelled run gets ten seconds to end by itself. */
-static void check_cancel(struct erg_live *live)
+static bool is_interrupted(const struct erg_live *live)
 {
     const struct erg_run_observer *observer = live->observer;
-    if (live->cancel_sent || !observer || !observer->cancelled ||
-        !observer->cancelled(observer->user))
-        return;
+    return observer && observer->interrupted && observer->interrupted(observer->user);
+}
+
+/* A cancelled run gets ten seconds to end by itself; an interrupted one none. */
+static int check_cancel(struct erg_live *live, struct erg_err *err)
+{
+    const struct erg_run_observer *observer = live->observer;
+    live->interrupted = is_interrupted(live);
+    if (live->interrupted)
+        return erg_fail(err, ERG_CANCELLED, "the program that recorded it was ended");
+    if (live->cancel_sent || !observer || !observer->cancelled || !observer->cancelled(observer->user))
+        return 0;
     live->cancel_sent = true;
     live->cancel_ns = now_ns(live);
     erg_engine_send(live->engine, "{\"cmd\":\"cancel\"}", NULL);
+    return 0;
 }
 
 int erg_live_pump(struct erg_live *live, int timeout_ms, struct erg_err *err)
 {
-    check_cancel(live);
+    int interrupted = check_cancel(live, err);
+    if (interrupted)
+        return interrupted;
     int gone = erg_engine_wait(live->engine, timeout_ms, err);
     struct erg_event event;
     int rc;
@@ -299,6 +325,14 @@ static int open_power(struct erg_live *live, bool *out_unusable, struct erg_err 
         .cpu_full_mw = live->options->cpu_full_mw,
     };
     return erg_power_open(&live->power, &options, out_unusable, err);
+}
+
+static void tell_opened(const struct erg_live *live)
+{
+    const struct erg_channel *channels;
+    uint32_t count = erg_power_channels(live->power, &channels);
+    if (live->observer && live->observer->opened)
+        live->observer->opened(live->observer->user, channels, count);
 }
 
 /* The records every tape begins with. */
@@ -359,6 +393,8 @@ int erg_live_open(struct erg_live *live, struct erg_engine *engine,
         rc = erg_power_start(live->power, INT64_MAX, on_reading, on_power_warning, live, err);
     if (rc)
         erg_live_close(live);
+    else
+        tell_opened(live);
     return rc;
 }
 
@@ -369,7 +405,7 @@ static int await_last_readings(struct erg_live *live, struct erg_err *err)
     int64_t deadline = now_ns(live) + (patience_ns < LATE_MAX_NS ? patience_ns : LATE_MAX_NS);
     int rc = empty_inbox(live, err);
     while (rc == 0 && erg_power_is_polled(live->power) && erg_join_is_waiting(live->join) &&
-           now_ns(live) < deadline) {
+           now_ns(live) < deadline && !is_interrupted(live)) {
         poll(NULL, 0, LOOK_MS);
         rc = empty_inbox(live, err);
     }

@@ -40,7 +40,7 @@ struct erg_live {
     bool begun;     /* RUN_BEGIN seen: the run is in the store */
     bool ended;     /* RUN_END seen */
     uint32_t phase; /* of the last pass or progress */
-    bool cancel_sent;
+    bool cancel_sent, interrupted;
     int64_t cancel_ns;
     int64_t idle_t0_ns, idle_t1_ns; /* of polled sources */
     int64_t next_grid_ns;           /* of exact sources */
@@ -57,7 +57,8 @@ void erg_live_close(struct erg_live *live);
 
 /*
  * Take whatever arrives within `timeout_ms`. GONE when the engine has ended, CORRUPT when its
- * stream is not valid; both after everything valid has been taken.
+ * stream is not valid; both after everything valid has been taken. CANCELLED when the observer says
+ * that the run is interrupted.
  */
 int erg_live_pump(struct erg_live *live, int timeout_ms, struct erg_err *err);
 

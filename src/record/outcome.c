@@ -12,6 +12,14 @@ static void on_section(void *user, const struct erg_section_row *row)
     struct erg_outcome *outcome = user;
     if (outcome->writer)
         erg_writer_section(outcome->writer, row);
+    if (outcome->observer && outcome->observer->section)
+        outcome->observer->section(outcome->observer->user, row);
+}
+
+static const char *name_of(void *user, uint16_t id)
+{
+    struct erg_outcome *outcome = user;
+    return erg_join_name(outcome->join, id);
 }
 
 static void on_pass(void *user, const struct erg_pass_row *row)
@@ -19,6 +27,10 @@ static void on_pass(void *user, const struct erg_pass_row *row)
     struct erg_outcome *outcome = user;
     if (outcome->writer)
         erg_writer_pass(outcome->writer, row);
+    if (outcome->observer && outcome->observer->pass) {
+        const struct erg_extra_source pass = {row, name_of, outcome};
+        outcome->observer->pass(outcome->observer->user, &pass);
+    }
 }
 
 static void on_token(void *user, const struct erg_token_row *row)
@@ -35,6 +47,8 @@ static void on_sample(void *user, const struct erg_sample_row *row)
     struct erg_outcome *outcome = user;
     if (outcome->writer)
         erg_writer_sample(outcome->writer, row);
+    if (outcome->observer && outcome->observer->sample)
+        outcome->observer->sample(outcome->observer->user, row);
 }
 
 static void on_host(void *user, const struct erg_host_row *row)
@@ -55,12 +69,6 @@ struct erg_join_sink erg_outcome_sink(struct erg_outcome *outcome)
 {
     return (struct erg_join_sink){outcome,   on_section, on_pass,   on_token,
                                   on_sample, on_host,    on_warning};
-}
-
-static const char *name_of(void *user, uint16_t id)
-{
-    struct erg_outcome *outcome = user;
-    return erg_join_name(outcome->join, id);
 }
 
 /* The run's row as of now; `summary` takes the text the row borrows. */

@@ -181,6 +181,9 @@ static void describe_ending(struct erg_session *session, struct erg_live *live, 
         char obituary[400];
         erg_engine_obituary(&session->engine, obituary, sizeof obituary);
         snprintf(out->failure, sizeof out->failure, "the engine %s", obituary);
+    } else if (live->interrupted) {
+        out->status = "interrupted";
+        snprintf(out->failure, sizeof out->failure, "%s", err->text);
     } else if (rc == ERG_CANCELLED || status == ERG_END_CANCELLED) {
         out->status = "cancelled";
         out->code = ERG_CANCELLED;

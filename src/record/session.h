@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/root.h"
+#include "energy/timeline.h"
+#include "store/extra.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -76,24 +78,40 @@ struct erg_run_options {
     const char *record_path; /* .erg file to write; NULL = none */
 };
 
-/* What happens during a run; every callback may be NULL, all on the caller's thread. */
+/*
+ * What happens during a run; every callback may be NULL, all on the caller's thread. Rows come once
+ * their energy is settled, which is after the fact; progress and what begins as the engine tells
+ * of it. Rows and texts are borrowed for the call.
+ */
 struct erg_run_observer {
     void *user;
+    /* Power is about to be sampled: the channels, of which each has its source's name. */
+    void (*opened)(void *user, const struct erg_channel *channels, uint32_t count);
     void (*stage)(void *user, const char *what); /* "loading model", "measuring idle power" */
     /* Where a long pass is: the layer being computed (-1 = none), tokens done and to do. */
     void (*progress)(void *user, uint32_t phase, int layer, uint32_t done, uint32_t total);
     /* A token, prompt tokens included; energy may be unknown. */
     void (*token)(void *user, const struct erg_token_row *row);
+    /* A section of pre_inference or post_inference begins; `t_ns` from t = 0. */
+    void (*section_begins)(void *user, uint32_t phase, const char *name, int64_t t_ns);
+    /* Those sections once, when they are over; those of prefill and decode as sums so far, about
+     * once a second, and at the end. */
+    void (*section)(void *user, const struct erg_section_row *row);
+    /* A pass, before its tokens. */
+    void (*pass)(void *user, const struct erg_extra_source *pass);
+    void (*sample)(void *user, const struct erg_sample_row *row);
     void (*warning)(void *user, const char *text);
     /* A line of the engine's log, not NUL-terminated; enum erg_log_level. */
     void (*log)(void *user, uint32_t level, const char *text, size_t len);
     bool (*cancelled)(void *user); /* polled at least ten times a second */
+    /* Polled likewise: this program has to end. The engine is killed, the run is `interrupted`. */
+    bool (*interrupted)(void *user);
 };
 
 struct erg_run_result {
     char id[40];
-    char status[16];           /* complete, failed, cancelled */
-    char *failure;             /* NULL unless failed */
+    char status[16];           /* complete, failed, cancelled, interrupted */
+    char *failure;             /* NULL unless failed or interrupted */
     int failure_code;          /* enum erg_code; ERG_GONE: the engine died */
     char *summary_json;        /* interfaces.md section 4 */
     struct erg_rollup *rollup; /* by phase, layer and component (ids index `names`) */
