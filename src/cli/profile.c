@@ -1,195 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/profile.h"
 
-#include "base/limits.h"
-#include "base/num.h"
-
 #include <stdio.h>
 #include <string.h>
 
 enum { MAX_VALUE = 64 };
 
-static const char *const instruments[] = {"auto", "trace", "observe", "none", NULL};
-static const char *const switches[] = {"on", "off", "auto", "true", "false", NULL};
-static const char *const booleans[] = {"true", "false", NULL};
-
-enum kind { CHOICE, COUNT, NUMBER, LAYERS };
-
-/* A key, and what it takes: one of `choices`, a whole number from `min` to `max`, a number above 0
- * and at most `max`, or numbers of layers. */
-struct key {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-    const char *const *choices;
-    int64_t min, max;
-    const char *takes;
+/* The key of the item before, to which a bare number may belong. */
+struct last_key {
+    const char *text;
+    size_t len;
 };
 
-#define FIELD(name) offsetof(struct erg_profile, name)
-
-static const struct key keys[] = {
-    {"capture_activations", CHOICE, FIELD(capture_activations), booleans, 0, 0, NULL},
-    {"deep_profiling", CHOICE, FIELD(deep_profiling), booleans, 0, 0, NULL},
-    {"power_sample_interval_ms", COUNT, FIELD(power_interval_ms), NULL, 1, 60000,
-     "a whole number from 1 to 60000"},
-    {"sample_every", COUNT, FIELD(sample_every), NULL, 1, ERG_MAX_TOKENS,
-     "a whole number from 1: one of so many tokens is profiled in full"},
-    {"layer_stride", COUNT, FIELD(layer_stride), NULL, 1, ERG_MAX_LAYERS,
-     "a whole number from 1: every so manieth layer"},
-    {"layers", LAYERS, FIELD(layers), NULL, 0, ERG_MAX_LAYERS - 1,
-     "numbers of layers, such as layers=0,8,16"},
-    {"bare_every", COUNT, FIELD(bare_every), NULL, 0, ERG_MAX_TOKENS,
-     "0 or a whole number from 2: one of so many tokens runs bare"},
-    {"sparsity_threshold", NUMBER, FIELD(sparsity_threshold), NULL, 0, INT64_MAX,
-     "a number above 0"},
-    {"attention_sparsity_threshold", NUMBER, FIELD(attention_sparsity_threshold), NULL, 0, 1,
-     "a number above 0 and at most 1"},
-    {"flash_attention", CHOICE, FIELD(flash_attention), switches, 0, 0, NULL},
-    {"instrument", CHOICE, FIELD(instrument), instruments, 0, 0, NULL},
-};
-
-static bool is_text(const char *name, const char *text, size_t len)
-{
-    return strncmp(name, text, len) == 0 && !name[len];
-}
-
-static int unknown_key(const char *text, size_t len, struct erg_err *err)
-{
-    char known[200] = "";
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", keys[i].name);
-    }
-    return erg_fail(err, ERG_INVALID, "option '--profile': unknown key '%.*s'; known are %s",
-                    len < 40 ? (int)len : 40, text, known);
-}
-
-static int wrong_value(const struct key *key, const char *value, const char *takes,
-                       struct erg_err *err)
-{
-    return erg_fail(err, ERG_INVALID, "option '--profile': %s takes %s, not '%.64s'", key->name,
-                    takes, value);
-}
-
-static int set_choice(const struct key *key, const char *value, const char **field,
-                      struct erg_err *err)
-{
-    char takes[64] = "";
-    for (size_t i = 0; key->choices[i]; i++) {
-        size_t used = strlen(takes);
-        if (strcmp(key->choices[i], value) == 0) {
-            *field = key->choices[i];
-            return 0;
-        }
-        snprintf(takes + used, sizeof takes - used, "%s%s", i ? "|" : "", key->choices[i]);
-    }
-    return wrong_value(key, value, takes, err);
-}
-
-static int set_count(const struct key *key, const char *value, int64_t *field, struct erg_err *err)
-{
-    int64_t count;
-    if (erg_parse_i64(value, key->min, key->max, &count, NULL) || (!key->min && count == 1))
-        return wrong_value(key, value, key->takes, err);
-    *field = count;
-    return 0;
-}
-
-static int set_number(const struct key *key, const char *value, double *field, struct erg_err *err)
-{
-    double number;
-    if (erg_parse_double(value, 0, key->max == INT64_MAX ? 1e30 : (double)key->max, &number,
-                         NULL) ||
-        number <= 0)
-        return wrong_value(key, value, key->takes, err);
-    *field = number;
-    return 0;
-}
-
-/* "0" or "0;8;16", behind those that are there already. */
-static int add_layers(const struct key *key, const char *value, struct erg_profile *out,
-                      struct erg_err *err)
-{
-    char number[MAX_VALUE];
-    for (const char *text = value;; text++) {
-        size_t len = strcspn(text, ";");
-        snprintf(number, sizeof number, "%.*s", (int)len, text);
-        if (out->layer_count == ERG_PROFILE_LAYERS)
-            return erg_fail(err, ERG_INVALID, "option '--profile': more than %d layers",
-                            ERG_PROFILE_LAYERS);
-        if (erg_parse_i64(number, key->min, key->max, &out->layers[out->layer_count], NULL))
-            return wrong_value(key, value, key->takes, err);
-        out->layer_count++;
-        text += len;
-        if (!*text)
-            return 0;
-    }
-}
-
-static int set_value(const struct key *key, const char *value, struct erg_profile *out,
-                     struct erg_err *err)
-{
-    void *field = (char *)out + key->offset;
-    switch (key->kind) {
-    case CHOICE:
-        return set_choice(key, value, field, err);
-    case COUNT:
-        return set_count(key, value, field, err);
-    case NUMBER:
-        return set_number(key, value, field, err);
-    case LAYERS:
-        return add_layers(key, value, out, err);
-    }
-    return 0;
-}
-
-static const struct key *find_key(const char *text, size_t len)
-{
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (is_text(keys[i].name, text, len))
-            return &keys[i];
-    }
-    return NULL;
-}
-
-/*
- * One "KEY=VALUE" of `len` bytes; a bare number behind a list of layers is one more of them.
- * `*key` is that of the item before.
- */
-static int set_item(const char *text, size_t len, const struct key **key, struct erg_profile *out,
+/* One "KEY=VALUE" of `len` bytes; a bare number behind a list of layers is one more of them. */
+static int set_item(const char *text, size_t len, struct last_key *last, struct erg_profile *out,
                     struct erg_err *err)
 {
+    char value[MAX_VALUE];
     const char *equals = memchr(text, '=', len);
     size_t key_len = equals ? (size_t)(equals - text) : len;
-    bool goes_on =
-        *key && (*key)->kind == LAYERS && !equals && len > 0 && strspn(text, "0123456789;") >= len;
-    const char *value = goes_on ? text : equals ? equals + 1 : NULL;
-    char copy[MAX_VALUE];
+    bool goes_on = erg_profile_key(last->text, last->len) == ERG_PROFILE_LAYER_LIST && !equals &&
+                   len > 0 && strspn(text, "0123456789;") >= len;
     if (!key_len)
-        return erg_fail(err, ERG_INVALID, "option '--profile' takes KEY=VALUE[,…], not '%.*s'",
+        return erg_fail(err, ERG_INVALID, "it takes KEY=VALUE[,…], not '%.*s'",
                         len < 64 ? (int)len : 64, text);
-    if (!goes_on)
-        *key = find_key(text, key_len);
-    if (!*key)
-        return unknown_key(text, key_len, err);
-    if (!value)
-        return erg_fail(err, ERG_INVALID, "option '--profile': %s needs a value: %s=VALUE",
-                        (*key)->name, (*key)->name);
-    size_t value_len = len - (size_t)(value - text);
-    snprintf(copy, sizeof copy, "%.*s", value_len < MAX_VALUE ? (int)value_len : MAX_VALUE - 1,
-             value);
-    if ((*key)->kind == LAYERS && !goes_on)
-        out->layer_count = 0;
-    return set_value(*key, copy, out, err);
+    const char *from = goes_on ? text : equals ? equals + 1 : "";
+    size_t value_len = goes_on ? len : equals ? len - key_len - 1 : 0;
+    snprintf(value, sizeof value, "%.*s", value_len < MAX_VALUE ? (int)value_len : MAX_VALUE - 1,
+             from);
+    if (goes_on)
+        return erg_profile_more_layers(out, value, err);
+    *last = (struct last_key){text, key_len};
+    if (!equals && erg_profile_key(text, key_len) != ERG_PROFILE_UNKNOWN)
+        return erg_fail(err, ERG_INVALID, "%.*s needs a value: %.*s=VALUE", (int)key_len, text,
+                        (int)key_len, text);
+    return erg_profile_set(out, text, key_len, value, err);
 }
 
 static int parse_text(const char *text, struct erg_profile *out, struct erg_err *err)
 {
-    const struct key *key = NULL;
+    struct last_key last = {"", 0};
     for (;; text++) {
         size_t len = strcspn(text, ",");
-        int rc = set_item(text, len, &key, out, err);
+        int rc = set_item(text, len, &last, out, err);
         text += len;
         if (rc || !*text)
             return rc;
@@ -199,41 +52,17 @@ static int parse_text(const char *text, struct erg_profile *out, struct erg_err 
 int erg_profile_parse(const struct erg_string_list *texts, struct erg_profile *out,
                       struct erg_err *err)
 {
-    struct erg_profile profile = {.bare_every = -1};
-    for (size_t i = 0; i < texts->count; i++) {
-        int rc = parse_text(texts->items[i], &profile, err);
-        if (rc)
-            return rc;
+    struct erg_profile profile;
+    int rc = 0;
+    erg_profile_init(&profile);
+    for (size_t i = 0; i < texts->count && rc == 0; i++)
+        rc = parse_text(texts->items[i], &profile, err);
+    if (rc == 0)
+        rc = erg_profile_check(&profile, err);
+    if (rc) {
+        erg_err_prefix(err, "option '--profile'");
+        return rc;
     }
-    if (profile.layer_count && profile.layer_stride)
-        return erg_fail(err, ERG_INVALID,
-                        "option '--profile': only one of layers and layer_stride can be given");
     *out = profile;
     return 0;
-}
-
-int erg_profile_mode(const struct erg_profile *profile, const char *mode, const char **out_mode,
-                     struct erg_err *err)
-{
-    enum { STANDARD = 1, MINIMAL = 2, DEEP = 4 };
-    static const char *const names[] = {"standard", "minimal", "deep"}; /* by preference */
-    const char *capture = profile->capture_activations, *deep = profile->deep_profiling;
-    unsigned allowed = STANDARD | MINIMAL | DEEP;
-    if (capture)
-        allowed &= strcmp(capture, "true") == 0 ? STANDARD | DEEP : MINIMAL;
-    if (deep)
-        allowed &= strcmp(deep, "true") == 0 ? DEEP : STANDARD | MINIMAL;
-    if (!allowed)
-        return erg_fail(err, ERG_INVALID,
-                        "option '--profile': deep_profiling=true needs the activations that "
-                        "capture_activations=false leaves out");
-    for (unsigned i = 0; i < 3; i++) {
-        if ((allowed >> i & 1) && (!mode || strcmp(mode, names[i]) == 0)) {
-            *out_mode = names[i];
-            return 0;
-        }
-    }
-    return erg_fail(err, ERG_INVALID, "--mode %s contradicts --profile %s%s%s%s%s", mode,
-                    capture ? "capture_activations=" : "", capture ? capture : "",
-                    capture && deep ? "," : "", deep ? "deep_profiling=" : "", deep ? deep : "");
 }

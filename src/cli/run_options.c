@@ -368,37 +368,17 @@ static int check_profile(const struct erg_cli *cli, const struct erg_run_flags *
     return ERG_EXIT_OK;
 }
 
-static const char *switch_of(const char *text)
-{
-    if (text && strcmp(text, "true") == 0)
-        return "on";
-    return text && strcmp(text, "false") == 0 ? "off" : text;
-}
-
 static int apply_profile(const struct erg_cli *cli, const struct erg_run_flags *o,
                          struct erg_profile *profile, struct erg_run_options *out)
 {
     struct erg_err err = {0};
     int rc = erg_profile_parse(&o->profile, profile, &err);
-    if (!rc)
-        rc = erg_profile_mode(profile, o->mode, &out->mode, &err);
     if (rc)
         return erg_cli_usage(cli, "%s", err.text);
-    const char *flash = switch_of(profile->flash_attention);
-    int status = check_profile(cli, o, profile, flash);
-    if (flash)
-        out->flash_attn = flash;
-    if (profile->power_interval_ms)
-        out->power_interval_ns = profile->power_interval_ms * 1000000;
-    out->instrument = profile->instrument;
-    out->sparsity_threshold = profile->sparsity_threshold;
-    out->attention_sparsity_threshold = profile->attention_sparsity_threshold;
-    out->sample_every = profile->sample_every;
-    out->layer_stride = profile->layer_stride;
-    out->layers = profile->layers;
-    out->layer_count = profile->layer_count;
-    out->no_bare = profile->bare_every == 0;
-    out->bare_every = profile->bare_every > 0 ? profile->bare_every : 0;
+    if (erg_profile_mode(profile, o->mode, &out->mode, &err))
+        return erg_cli_usage(cli, "option '--profile': %s", err.text);
+    int status = check_profile(cli, o, profile, erg_profile_flash(profile));
+    erg_profile_apply(profile, out);
     out->overhead_budget_pct = o->overhead_budget;
     return status;
 }

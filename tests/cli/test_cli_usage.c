@@ -48,7 +48,7 @@ static const struct {
      "only one of --overhead-budget and --profile sample_every"},
     {{"run", M, "-p", "x", "--mode=minimal", "--profile", "deep_profiling=true"},
      2,
-     "--mode minimal contradicts --profile deep_profiling=true"},
+     "deep_profiling=true contradicts mode minimal"},
     {{"run", M, "-p", "x", "--flash-attn=on", "--profile", "flash_attention=off"},
      2,
      "--flash-attn on contradicts --profile flash_attention=off"},
