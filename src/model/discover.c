@@ -185,3 +185,37 @@ int erg_model_discover(const struct erg_model_dirs *dirs, struct erg_model_list 
     *out = list;
     return 0;
 }
+
+/* Is `path` below `folder`? Both without links, "." and "..". */
+static int is_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    if (len == 1) /* "/" */
+        return 1;
+    return strncmp(path, folder, len) == 0 && path[len] == '/';
+}
+
+static int is_inside(const struct erg_model_dirs *dirs, const char *path)
+{
+    ERG_AUTO_FREE char *real = realpath(path, NULL);
+    for (size_t i = 0; real && i < dirs->count; i++) {
+        ERG_AUTO_FREE char *folder = realpath(dirs->path[i], NULL);
+        if (folder && is_below(real, folder))
+            return 1;
+    }
+    return 0;
+}
+
+void erg_model_list_keep_inside(struct erg_model_list *list, const struct erg_model_dirs *dirs)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (is_inside(dirs, list->entries[i].path)) {
+            list->entries[kept++] = list->entries[i];
+            continue;
+        }
+        free(list->entries[i].path);
+        free(list->entries[i].name);
+    }
+    list->count = kept;
+}

@@ -43,6 +43,9 @@ int erg_model_discover(const struct erg_model_dirs *dirs, struct erg_model_list 
                        struct erg_err *err);
 void erg_model_list_deinit(struct erg_model_list *list);
 
+/* Leave only the files that lie in the folders themselves, wherever links lead. */
+void erg_model_list_keep_inside(struct erg_model_list *list, const struct erg_model_dirs *dirs);
+
 /*
  * The GGUF file meant by `model`: a path, or the name of a model in the folders with or without
  * .gguf, or such a name without its quantisation ("tales"), of which q8_0, f16, f32 are taken in
@@ -52,5 +55,12 @@ void erg_model_list_deinit(struct erg_model_list *list);
  */
 int erg_model_resolve(const struct erg_model_dirs *dirs, const char *model, char **out_path,
                       char **out_note, struct erg_err *err);
+
+/*
+ * The same for those who may name models but neither files nor specifications: a name as above, of
+ * a file that lies in the folders themselves. The messages tell no paths.
+ */
+int erg_model_resolve_name(const struct erg_model_dirs *dirs, const char *name, char **out_path,
+                           struct erg_err *err);
 
 #endif

@@ -169,3 +169,25 @@ int erg_model_resolve(const struct erg_model_dirs *dirs, const char *model, char
     erg_model_list_deinit(&list);
     return rc;
 }
+
+int erg_model_resolve_name(const struct erg_model_dirs *dirs, const char *name, char **out_path,
+                           struct erg_err *err)
+{
+    struct erg_model_list list;
+    char *note = NULL;
+    if (!*name || strchr(name, '/') || erg_is_synth_spec(name))
+        return erg_fail(err, ERG_INVALID,
+                        "'%.64s' is not the name of a model: names are those of files in the "
+                        "models folder",
+                        name);
+    int rc = erg_model_discover(dirs, &list, err);
+    if (rc)
+        return rc;
+    erg_model_list_keep_inside(&list, dirs);
+    rc = resolve_name(dirs, &list, name, out_path, &note, err);
+    free(note);
+    if (rc == ERG_NOT_FOUND)
+        erg_fail(err, rc, "there is no model '%.64s' in the models folder", name);
+    erg_model_list_deinit(&list);
+    return rc;
+}

@@ -276,7 +276,8 @@ static int check_cancel(struct erg_live *live, struct erg_err *err)
     live->interrupted = is_interrupted(live);
     if (live->interrupted)
         return erg_fail(err, ERG_CANCELLED, "the program that recorded it was ended");
-    if (live->cancel_sent || !observer || !observer->cancelled || !observer->cancelled(observer->user))
+    if (live->cancel_sent || !observer || !observer->cancelled ||
+        !observer->cancelled(observer->user))
         return 0;
     live->cancel_sent = true;
     live->cancel_ns = now_ns(live);

@@ -104,6 +104,52 @@ static void test_list_is_sorted_and_bounded(void **state)
     expect_names("a9 a10 b big-00001-of-00002 deep");
 }
 
+/* A model by name, for somebody who may not name files: `file` NULL = refused with `code`. */
+static void expect_name(const char *name, const char *file, int code)
+{
+    char *path = NULL;
+    struct erg_err err = {0};
+    int rc = erg_model_resolve_name(&dirs, name, &path, &err);
+    assert_int_equal(rc, file ? 0 : code);
+    if (file)
+        assert_string_equal(strrchr(path, '/') + 1, file);
+    else if (!strstr(name, top)) /* what one said oneself is no secret */
+        assert_null(strstr(err.text, top));
+    free(path);
+}
+
+static void test_names_only_and_inside_only(void **state)
+{
+    (void)state;
+    char outside[PATH_MAX + 64];
+    make_dir("models");
+    make_dir("models-of-others");
+    make_file("models/a-q8_0.gguf");
+    make_file("models/b.gguf");
+    make_file("models-of-others/secret.gguf");
+    make_link("../models-of-others/secret.gguf", "models/linked.gguf");
+    make_link("../models-of-others", "models/folder");
+    make_link("b.gguf", "models/alias.gguf");
+    snprintf(dirs.path[0], sizeof dirs.path[0], "%.4000s/models", top);
+    expect_name("a", "a-q8_0.gguf", 0);
+    expect_name("b.gguf", "b.gguf", 0);
+    expect_name("alias", "alias.gguf", 0);
+    expect_name("linked", NULL, ERG_NOT_FOUND);
+    expect_name("secret", NULL, ERG_NOT_FOUND);
+    expect_name("folder/secret", NULL, ERG_INVALID);
+    expect_name("../models-of-others/secret.gguf", NULL, ERG_INVALID);
+    expect_name("", NULL, ERG_INVALID);
+    expect_name("..", NULL, ERG_NOT_FOUND);
+    expect_name("synth:llama-3.2-1b", NULL, ERG_INVALID);
+    snprintf(outside, sizeof outside, "%s/models/b.gguf", top);
+    expect_name(outside, NULL, ERG_INVALID);
+    /* Not even a file beside us of that name. */
+    assert_int_equal(chdir(top), 0);
+    make_file("here.gguf");
+    expect_name("here.gguf", NULL, ERG_NOT_FOUND);
+    assert_int_equal(chdir("/"), 0);
+}
+
 static void test_no_folder_is_no_model(void **state)
 {
     (void)state;
@@ -207,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_list_is_sorted_and_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names_only_and_inside_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_folder_is_no_model, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_directories_are_refused, set_up, tear_down),
