@@ -56,15 +56,15 @@ static size_t known_values(const struct erg_compare_group *group, size_t metric,
 
 static int describe(double *values, size_t count, struct erg_compare_side *out, struct erg_err *err)
 {
-    struct erg_compare_side side = {.median = NAN, .min = NAN, .max = NAN};
+    struct erg_compare_side side = {.min = NAN, .max = NAN};
     for (size_t i = 0; i < count; i++)
         erg_stats_add(&side.stats, values[i]);
     qsort(values, count, sizeof *values, by_size);
     if (count) {
-        side.median = (values[(count - 1) / 2] + values[count / 2]) / 2;
         side.min = values[0];
         side.max = values[count - 1];
     }
+    side.median = erg_stats_median_interval(values, count, ERG_COMPARE_CONFIDENCE);
     side.t = erg_stats_interval(&side.stats, ERG_COMPARE_CONFIDENCE);
     int rc = erg_bootstrap_mean(values, count, ERG_COMPARE_CONFIDENCE, &side.bootstrap, err);
     if (!rc)

@@ -116,8 +116,8 @@ struct erg_compare_verdict {
 
 struct erg_compare_side {
     struct erg_stats stats;
-    double median, min, max;
-    struct erg_interval t, bootstrap;
+    double min, max;
+    struct erg_interval t, bootstrap, median;
 };
 
 /* A group against the baseline in one metric. */

@@ -47,15 +47,17 @@ static void put_group(struct erg_jsonw *w, const struct erg_compare_group *group
     erg_jsonw_obj_end(w);
 }
 
-static void put_side(struct erg_jsonw *w, const struct erg_compare_side *side, size_t g)
+static void put_side(struct erg_jsonw *w, const struct erg_compare *compare, size_t m, size_t g)
 {
+    const struct erg_compare_side *side = &compare->sides[m][g];
+    const struct erg_compare_group *group = &compare->groups[g];
     const struct erg_interval *shown = erg_compare_interval(side);
     erg_jsonw_obj_begin(w);
     put_letter(w, "group", g);
     erg_jsonw_kint(w, "n", (int64_t)side->stats.n);
     erg_jsonw_kreal(w, "mean", side->t.mean);
     erg_jsonw_kreal(w, "sd", erg_stats_sd(&side->stats));
-    erg_jsonw_kreal(w, "median", side->median);
+    erg_jsonw_kreal(w, "median", side->median.mean);
     erg_jsonw_kreal(w, "min", side->min);
     erg_jsonw_kreal(w, "max", side->max);
     erg_jsonw_kreal(w, "ci_low", shown->low);
@@ -63,6 +65,12 @@ static void put_side(struct erg_jsonw *w, const struct erg_compare_side *side, s
     erg_jsonw_kstr(w, "ci_method", shown == &side->t ? "t" : "bootstrap");
     put_interval(w, "ci_t", &side->t);
     put_interval(w, "ci_bootstrap", &side->bootstrap);
+    put_interval(w, "ci_median", &side->median);
+    erg_jsonw_key(w, "values");
+    erg_jsonw_arr_begin(w);
+    for (size_t r = 0; r < group->run_count; r++)
+        erg_jsonw_real(w, group->runs[r].values[m]);
+    erg_jsonw_arr_end(w);
     erg_jsonw_obj_end(w);
 }
 
@@ -124,7 +132,7 @@ static void put_metric(struct erg_jsonw *w, const struct erg_compare *compare, s
     erg_jsonw_key(w, "groups");
     erg_jsonw_arr_begin(w);
     for (size_t g = 0; g < compare->group_count; g++)
-        put_side(w, &compare->sides[m][g], g);
+        put_side(w, compare, m, g);
     erg_jsonw_arr_end(w);
     erg_jsonw_key(w, "comparisons");
     erg_jsonw_arr_begin(w);

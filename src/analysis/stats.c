@@ -30,6 +30,23 @@ struct erg_interval erg_stats_interval(const struct erg_stats *stats, double con
     return interval;
 }
 
+/* P(B < k) of n throws of a coin is I_1/2(n − k + 1, k). */
+struct erg_interval erg_stats_median_interval(const double *sorted, size_t n, double confidence)
+{
+    struct erg_interval interval = {n, NAN, NAN, NAN};
+    size_t k = 0;
+    if (!n)
+        return interval;
+    interval.mean = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+    while (erg_incomplete_beta((double)(n - k), (double)(k + 1), 0.5) <= (1 - confidence) / 2)
+        k++;
+    if (k) {
+        interval.low = sorted[k - 1];
+        interval.high = sorted[n - k];
+    }
+    return interval;
+}
+
 double erg_interval_relative(const struct erg_interval *interval)
 {
     double half = (interval->high - interval->low) / 2;

@@ -17,7 +17,8 @@ void erg_stats_add(struct erg_stats *stats, double value);
 /* Sample standard deviation (n − 1); NaN below two values. */
 double erg_stats_sd(const struct erg_stats *stats);
 
-/* A mean with its confidence interval; NaN where too few values are known (mean 1, limits 2). */
+/* A mean (or median) with its confidence interval; NaN where too few values are known (mean 1,
+ * limits 2). */
 struct erg_interval {
     size_t n;
     double mean, low, high;
@@ -25,6 +26,13 @@ struct erg_interval {
 
 /* By Student's t distribution; `confidence` is 0.95 for the 95 % interval. */
 struct erg_interval erg_stats_interval(const struct erg_stats *stats, double confidence);
+
+/*
+ * Of the median of `n` sorted values, by order statistics: free of assumptions, at least
+ * `confidence` (W. J. Conover, Practical Nonparametric Statistics, 3.2). Five values are too few
+ * for 95 %.
+ */
+struct erg_interval erg_stats_median_interval(const double *sorted, size_t n, double confidence);
 
 /* Half the interval's width over the mean's size; NaN when it is not known. */
 double erg_interval_relative(const struct erg_interval *interval);

@@ -81,7 +81,7 @@ static void add_side(struct erg_listing *table, const struct erg_compare *compar
     erg_listing_cellf(table, "%zu", side->stats.n);
     erg_listing_cell(table, show(metric, side->t.mean, a));
     erg_listing_cell(table, show(metric, erg_stats_sd(&side->stats), a));
-    erg_listing_cell(table, show(metric, side->median, a));
+    erg_listing_cell(table, show(metric, side->median.mean, a));
     put_interval(table, show(metric, interval->low, a), show(metric, interval->high, b),
                  isfinite(interval->low));
 }

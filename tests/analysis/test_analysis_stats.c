@@ -102,6 +102,28 @@ static void test_interval(void **state)
     assert_true(near(erg_interval_relative(&interval), 1.787488 / 5, 1e-5));
 }
 
+/* Ranks of the 95 % limits, from the binomial distribution summed exactly with Python's integers.
+ */
+static void test_median_interval(void **state)
+{
+    static const struct {
+        size_t n, low, high;
+    } rows[] = {{5, 0, 0},   {6, 1, 6},    {8, 1, 8},     {9, 2, 8},
+                {10, 2, 9},  {11, 2, 10},  {12, 3, 10},   {15, 4, 12},
+                {20, 6, 15}, {50, 18, 33}, {100, 40, 61}, {1000, 469, 532}};
+    double ranks[1000];
+    (void)state;
+    for (size_t i = 0; i < ERG_COUNT(ranks); i++)
+        ranks[i] = (double)(i + 1);
+    for (size_t i = 0; i < ERG_COUNT(rows); i++) {
+        struct erg_interval median = erg_stats_median_interval(ranks, rows[i].n, 0.95);
+        assert_true(median.n == rows[i].n && median.mean == ((double)rows[i].n + 1) / 2);
+        assert_true(rows[i].low ? median.low == (double)rows[i].low : isnan(median.low));
+        assert_true(rows[i].high ? median.high == (double)rows[i].high : isnan(median.high));
+    }
+    assert_true(isnan(erg_stats_median_interval(NULL, 0, 0.95).mean));
+}
+
 /* About 95 of 100 intervals hold the true mean. */
 static void test_coverage(void **state)
 {
@@ -130,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_quantile_inverts_probability),
         cmocka_unit_test(test_mean_and_deviation),
         cmocka_unit_test(test_interval),
+        cmocka_unit_test(test_median_interval),
         cmocka_unit_test(test_coverage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
