@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_VALUE = 64 };
+enum { MAX_VALUE = 4096 }; /* a list of every layer fits */
 
 /* The key of the item before, to which a bare number may belong. */
 struct last_key {
@@ -26,8 +26,10 @@ static int set_item(const char *text, size_t len, struct last_key *last, struct 
                         len < 64 ? (int)len : 64, text);
     const char *from = goes_on ? text : equals ? equals + 1 : "";
     size_t value_len = goes_on ? len : equals ? len - key_len - 1 : 0;
-    snprintf(value, sizeof value, "%.*s", value_len < MAX_VALUE ? (int)value_len : MAX_VALUE - 1,
-             from);
+    if (value_len >= MAX_VALUE)
+        return erg_fail(err, ERG_INVALID, "the value of %.*s is too long",
+                        key_len < 40 ? (int)key_len : 40, text);
+    snprintf(value, sizeof value, "%.*s", (int)value_len, from);
     if (goes_on)
         return erg_profile_more_layers(out, value, err);
     *last = (struct last_key){text, key_len};

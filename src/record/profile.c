@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_VALUE = 64 };
+enum { MAX_NUMBER = 64 };
 
 static const char *const instruments[] = {"auto", "trace", "observe", "none", NULL};
 static const char *const switches[] = {"on", "off", "auto", "true", "false", NULL};
@@ -110,9 +110,11 @@ static int set_number(const struct key *key, const char *value, double *field, s
 static int add_layers(const struct key *key, const char *value, struct erg_profile *out,
                       struct erg_err *err)
 {
-    char number[MAX_VALUE];
+    char number[MAX_NUMBER];
     for (const char *text = value;; text++) {
         size_t len = strcspn(text, ";");
+        if (len >= sizeof number)
+            return wrong_value(key, value, key->takes, err);
         snprintf(number, sizeof number, "%.*s", (int)len, text);
         if (out->layer_count == ERG_PROFILE_LAYERS)
             return erg_fail(err, ERG_INVALID, "more than %d layers", ERG_PROFILE_LAYERS);

@@ -3,6 +3,9 @@
 
 #include "cli/profile.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static int parse(const char *text, struct erg_profile *out, struct erg_err *err)
 {
     struct erg_string_list list = {.items = {text}, .count = 1};
@@ -65,6 +68,29 @@ static void test_layers(void **state)
         assert_int_equal(profile.layers[1], 8);
         assert_int_equal(profile.layers[2], 16);
     }
+}
+
+/* A list of any length is taken whole or refused, never cut. */
+static void test_long_lists(void **state)
+{
+    static char text[8192];
+    struct erg_profile profile;
+    struct erg_err err = {0};
+    size_t len = (size_t)snprintf(text, sizeof text, "layers=0");
+    (void)state;
+    for (int layer = 1; layer < ERG_PROFILE_LAYERS; layer++)
+        len += (size_t)snprintf(text + len, sizeof text - len, ";%d", layer);
+    assert_int_equal(parse(text, &profile, &err), 0);
+    assert_int_equal(profile.layer_count, ERG_PROFILE_LAYERS);
+    for (int layer = 0; layer < ERG_PROFILE_LAYERS; layer++)
+        assert_int_equal(profile.layers[layer], layer);
+    snprintf(text + len, sizeof text - len, ";1");
+    assert_int_equal(parse(text, &profile, &err), ERG_INVALID);
+    memset(text + len, '0', 4000);
+    assert_int_equal(parse(text, &profile, &err), ERG_INVALID);
+    assert_non_null(strstr(err.text, "too long"));
+    snprintf(text, sizeof text, "layers=%070d", 5);
+    assert_int_equal(parse(text, &profile, &err), ERG_INVALID);
 }
 
 static void test_later_values_win(void **state)
@@ -153,9 +179,13 @@ static void test_modes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),     cmocka_unit_test(test_sampling_keys),
-        cmocka_unit_test(test_layers),   cmocka_unit_test(test_later_values_win),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_sampling_keys),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_long_lists),
+        cmocka_unit_test(test_later_values_win),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_modes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
