@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bindUrl, parseFragment, printFragment } from "./url";
-import { initialView, METRICS, setView, useView, VIEWS, type ViewState } from "./view";
+import { initialView, METRICS, setView, SORTS, useView, VIEWS, type ViewState } from "./view";
 
 // mulberry32: the same cases in each run
 function randomFrom(seed: number): () => number {
@@ -36,7 +36,26 @@ function someState(random: () => number): ViewState {
     layers: maybe(() => range(index)),
     components: words(),
     metric: pick(METRICS),
+    search: maybe(word) ?? "",
+    model: maybe(word),
+    tag: maybe(word),
+    experiment: maybe(word),
+    status: pick(["any", "failed"] as const),
+    mode: pick(["any", "deep"] as const),
+    from: maybe(word),
+    to: maybe(word),
+    sort: pick(SORTS),
+    group: pick(["none", "prompt"] as const),
     page: index(),
+    normalize: pick(["normalized", "none"] as const),
+    average: pick(["mean", "median"] as const),
+    align: pick(["start", "decode"] as const),
+    phase: pick(["decode", "prefill"] as const),
+    part: pick(["all", "mlp"] as const),
+    against: pick(["B", "C", "D"] as const),
+    relative: pick(["no", "yes"] as const),
+    standing: words(),
+    region: maybe(word),
   };
 }
 

@@ -2,7 +2,7 @@
 // The view's state: all that a link to this page has to say. One table; a line more is a field more, in the URL too.
 
 import { create } from "zustand";
-import { count, indexSpan, oneOf, optionalCount, optionalText, texts, timeSpan } from "./codec";
+import { count, indexSpan, oneOf, optionalCount, optionalText, text, texts, timeSpan } from "./codec";
 
 export const METRICS = [
   "energy_mj",
@@ -15,6 +15,28 @@ export const METRICS = [
   "attention_entropy",
 ] as const;
 export type Metric = (typeof METRICS)[number];
+
+const SORT_KEYS = [
+  "created_at",
+  "model_name",
+  "status",
+  "mode",
+  "experiment_name",
+  "total_duration_ms",
+  "total_energy_mj",
+  "joules_per_token",
+  "input_tokens",
+  "output_tokens",
+  "tokens_per_second",
+] as const;
+export type SortKey = (typeof SORT_KEYS)[number];
+export type Sort = SortKey | `-${SortKey}`;
+/** `-` in front: largest first. The newest run is the first one unless somebody wants another order. */
+export const SORTS: readonly [Sort, ...Sort[]] = [
+  "-created_at",
+  ...SORT_KEYS,
+  ...SORT_KEYS.filter((key) => key !== "created_at").map((key) => `-${key}` as const),
+];
 
 export const VIEWS = ["live", "analysis", "history", "compare"] as const;
 export type ViewName = (typeof VIEWS)[number];
@@ -36,7 +58,34 @@ export const fields = {
   components: texts,
 
   metric: oneOf(...METRICS),
+
+  /** Which stored runs: text in prompt, response or model name, and what they have to have. */
+  search: text(),
+  model: optionalText,
+  tag: optionalText,
+  experiment: optionalText,
+  status: oneOf("any", "running", "complete", "failed", "cancelled", "interrupted"),
+  mode: oneOf("any", "minimal", "standard", "deep"),
+  from: optionalText,
+  to: optionalText,
+  sort: oneOf(...SORTS),
+  group: oneOf("none", "prompt", "model", "experiment", "tag"),
   page: count(0),
+
+  /** How runs are compared: which figures, which average, charts laid over each other from where. */
+  normalize: oneOf("normalized", "token", "input_token", "output_token", "second", "million_parameters", "none"),
+  average: oneOf("mean", "median"),
+  align: oneOf("start", "decode"),
+  /** The phase, and the part of the layers, of charts per layer. */
+  phase: oneOf("decode", "prefill"),
+  part: oneOf("all", "attention", "mlp"),
+  /** The group whose difference to the baseline the heatmap shows; in units of the metric, or relative. */
+  against: oneOf("B", "C", "D"),
+  relative: oneOf("no", "yes"),
+  /** Runs that stand for their groups in charts of single runs, instead of the typical ones. */
+  standing: texts,
+  /** Whose electricity; null: as the runs were priced. */
+  region: optionalText,
 } as const;
 
 type Fields = typeof fields;

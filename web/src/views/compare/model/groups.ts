@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// What is compared: single runs, or all runs with a tag or of an experiment.
+
+import type { Comparison, RunSummary } from "../../../api/schema";
+
+export type GroupKind = "run" | "tag" | "experiment";
+
+export interface GroupSpec {
+  readonly kind: GroupKind;
+  readonly name: string;
+}
+
+export const LEAST = 2;
+export const MOST = 4;
+export const LETTERS = ["A", "B", "C", "D"] as const;
+
+/** `tag:NAME`, `experiment:NAME`; anything else is a run. */
+export function parseGroup(text: string): GroupSpec {
+  for (const kind of ["tag", "experiment"] as const) {
+    if (text.startsWith(`${kind}:`)) return { kind, name: text.slice(kind.length + 1) };
+  }
+  return { kind: "run", name: text };
+}
+
+export function printGroup({ kind, name }: GroupSpec): string {
+  return kind === "run" ? name : `${kind}:${name}`;
+}
+
+/**
+ * The run that stands for a group in charts of single runs: that with the median J/token (of the runs of which it is
+ * known; of time where it never is), the lower one of two. Null in an empty group.
+ */
+export function typicalRun(runs: readonly RunSummary[]): RunSummary | null {
+  const by = (value: (run: RunSummary) => number | null) =>
+    runs.filter((run) => value(run) !== null).sort((a, b) => value(a)! - value(b)! || a.id.localeCompare(b.id));
+  const energy = by((run) => run.joules_per_token);
+  const sorted = energy.length > 0 ? energy : by((run) => run.total_duration_ms);
+  return sorted[(sorted.length - 1) >> 1] ?? null;
+}
+
+/** What a group is called: the tag or experiment; of a single run its model. */
+export function groupTitle(spec: GroupSpec, run: Pick<RunSummary, "model_name"> | null | undefined): string {
+  return spec.kind === "run" ? (run?.model_name ?? spec.name) : spec.name;
+}
+
+/** Titles that tell the groups apart: two runs of one model get their ids. */
+export function groupTitles(
+  specs: readonly GroupSpec[],
+  runs: readonly (Pick<RunSummary, "model_name" | "id"> | null | undefined)[],
+): string[] {
+  const plain = specs.map((spec, i) => groupTitle(spec, runs[i]));
+  return plain.map((title, i) => {
+    const again = plain.some((other, k) => k !== i && other === title);
+    const spec = specs[i]!;
+    if (!again) return title;
+    return spec.kind === "run" ? `${title} (${(runs[i]?.id ?? spec.name).slice(-6)})` : `${spec.kind} ${title}`;
+  });
+}
+
+/** Smallest number of runs behind any group; what decides whether there can be a test. */
+export function leastRuns(comparison: Comparison): number {
+  return Math.min(...comparison.groups.map((group) => group.runs.length));
+}
