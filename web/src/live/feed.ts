@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// The live stream: one WebSocket that is opened again when it breaks, resumes behind the last frame that came, and
+// fills what was missed from the store. Runs live outside React; components get what is new at most ten times a second.
+
+import { useSyncExternalStore } from "react";
+import { create } from "zustand";
+import type { WsFrame } from "../api/schema";
+import { usePreferences } from "../state/preferences";
+import { fillFromStore, readOutcome } from "./catchUp";
+import { makePacer } from "./pacer";
+import { LiveRun } from "./run";
+
+const GAP_MS = 100;
+const BACK_OFF_MS = [250, 500, 1000, 2000, 5000] as const;
+const STALE_MS = 3000;
+const REFILL_MS = 1500; // the store is committed about once a second
+
+export type Connection = "connecting" | "open" | "lost";
+
+interface FeedState {
+  readonly state: Connection;
+  /** Since when nothing came although a run goes on, as performance.now(); null: all is well. */
+  readonly silentSince: number | null;
+}
+
+export const useFeed = create<FeedState>(() => ({ state: "connecting", silentSince: null }));
+
+/** What components see: the run, and a number that is new with each drawing. */
+export interface Shown {
+  readonly run: LiveRun | null;
+  readonly draw: number;
+}
+
+class Feed {
+  run: LiveRun | null = null;
+  #socket: WebSocket | null = null;
+  #attempts = 0;
+  #lastSeq: number | null = null;
+  #isFirst = true;
+  #lastFrameAt = 0;
+  #shown: Shown = { run: null, draw: 0 };
+  #watchers = new Set<() => void>();
+  #ended = new Set<(run: LiveRun) => void>();
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #refill: ReturnType<typeof setTimeout> | undefined;
+
+  #pacer = makePacer({
+    gapMs: GAP_MS,
+    draw: () => {
+      this.#shown = { run: this.run, draw: this.#shown.draw + 1 };
+      for (const watcher of this.#watchers) watcher();
+    },
+    isHidden: () => document.hidden,
+    isHeld: () => usePreferences.getState().quiet && this.run?.status === "running",
+    now: () => performance.now(),
+  });
+
+  connect(): void {
+    document.addEventListener("visibilitychange", () => this.#pacer.resume());
+    usePreferences.subscribe(() => this.#pacer.resume());
+    setInterval(() => this.#watchSilence(), 1000);
+    this.#open();
+  }
+
+  reconnect(): void {
+    clearTimeout(this.#retry);
+    this.#attempts = 0;
+    this.#socket?.close();
+    this.#open();
+  }
+
+  /** Called when a run has ended, however. Answers how to stop. */
+  onEnd(tell: (run: LiveRun) => void): () => void {
+    this.#ended.add(tell);
+    return () => void this.#ended.delete(tell);
+  }
+
+  subscribe = (watcher: () => void): (() => void) => {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  };
+
+  shown = (): Shown => this.#shown;
+
+  /** The run was started here: show it before its first frame comes. */
+  expect(id: string): void {
+    if (this.run?.id === id) return;
+    if (this.run?.status === "running") return;
+    this.#begin(id);
+    this.#pacer.flush();
+  }
+
+  #begin(id: string): LiveRun {
+    this.run = new LiveRun(id);
+    this.#pacer.mark();
+    return this.run;
+  }
+
+  #open(): void {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/ws/profiling`);
+    this.#socket = socket;
+    this.#isFirst = true;
+    socket.onopen = () => {
+      this.#attempts = 0;
+      useFeed.setState({ state: "open" });
+      if (this.#lastSeq !== null) socket.send(JSON.stringify({ since_seq: this.#lastSeq }));
+      this.#lastFrameAt = performance.now();
+      void this.#checkOutcome();
+    };
+    socket.onmessage = (event: MessageEvent<unknown>) => {
+      if (socket === this.#socket && typeof event.data === "string") this.#take(event.data);
+    };
+    socket.onclose = () => {
+      if (socket !== this.#socket) return;
+      this.#socket = null;
+      useFeed.setState({ state: this.#attempts > 0 || this.#lastFrameAt > 0 ? "lost" : "connecting" });
+      const wait = BACK_OFF_MS[Math.min(this.#attempts++, BACK_OFF_MS.length - 1)]!;
+      this.#retry = setTimeout(() => this.#open(), wait);
+    };
+  }
+
+  #take(text: string): void {
+    let frame: WsFrame;
+    try {
+      frame = JSON.parse(text) as WsFrame;
+    } catch {
+      return; // not a frame of ours; the next one may be
+    }
+    this.#lastFrameAt = performance.now();
+    if (useFeed.getState().silentSince !== null) useFeed.setState({ silentSince: null });
+    if (!this.#isNew(frame)) return;
+    this.#apply(frame);
+    this.#pacer.mark();
+  }
+
+  // Numbers rise. One that does not, right after the stream was opened, is that of a server that was started anew.
+  #isNew(frame: WsFrame): boolean {
+    const seq = frame.type === "gap" ? frame.to : frame.seq;
+    const isRepeated = this.#lastSeq !== null && seq <= this.#lastSeq && !this.#isFirst;
+    this.#isFirst = false;
+    if (isRepeated) return false;
+    this.#lastSeq = seq;
+    return true;
+  }
+
+  #apply(frame: WsFrame): void {
+    const id = frame.run_id;
+    if (!id) {
+      if (this.run && frame.type === "gap") this.#lost(this.run, frame);
+      return;
+    }
+    let run = this.run;
+    if (run?.id !== id) {
+      // frames of a run that waits do not push aside the one that goes on
+      if (run?.status === "running" && frame.type === "progress" && frame.stage === "queued") return;
+      run = this.#begin(id);
+    }
+    if (frame.type === "gap") {
+      this.#lost(run, frame);
+      return;
+    }
+    const before = run.status;
+    run.apply(frame);
+    if (before === "running" && run.status !== "running") this.#end(run);
+  }
+
+  #end(run: LiveRun): void {
+    this.#pacer.flush();
+    for (const tell of this.#ended) tell(run);
+    if (run.gaps.some((gap) => !gap.filled)) this.#fill(run);
+  }
+
+  #lost(run: LiveRun, frame: WsFrame): void {
+    run.apply(frame);
+    this.#fill(run);
+  }
+
+  // What was missed is in the store, a little later than it happened.
+  #fill(run: LiveRun): void {
+    if (this.#refill !== undefined) return;
+    this.#refill = setTimeout(() => {
+      void fillFromStore(run)
+        .catch(() => false) // asked again
+        .then((isWhole) => {
+          this.#refill = undefined;
+          this.#pacer.mark();
+          if (!isWhole && this.run === run) this.#fill(run);
+        });
+    }, REFILL_MS);
+  }
+
+  // While the stream was broken the run may have ended, or the server with it.
+  async #checkOutcome(): Promise<void> {
+    const run = this.run;
+    if (!run || run.status !== "running") return;
+    await new Promise((resolve) => setTimeout(resolve, REFILL_MS));
+    if (run.status !== "running" || performance.now() - this.#lastFrameAt < REFILL_MS / 2) return;
+    if (await readOutcome(run).catch(() => false)) {
+      this.#pacer.mark();
+      this.#end(run);
+    }
+  }
+
+  #watchSilence(): void {
+    const isSilent =
+      this.run?.status === "running" && this.#lastFrameAt > 0 && performance.now() - this.#lastFrameAt > STALE_MS;
+    const { silentSince } = useFeed.getState();
+    if (isSilent === (silentSince !== null)) return;
+    useFeed.setState({ silentSince: isSilent ? this.#lastFrameAt : null });
+  }
+}
+
+export const feed = new Feed();
+
+/** Renders with each drawing of the live run, at most ten times a second. */
+export function useLive(): Shown {
+  return useSyncExternalStore(feed.subscribe, feed.shown);
+}
+
+/** Renders only when what `select` answers (a number, a text, the same object) has changed. */
+export function useLiveValue<T extends string | number | boolean | object | null>(select: (run: LiveRun | null) => T): T {
+  return useSyncExternalStore(feed.subscribe, () => select(feed.shown().run));
+}
+
