@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// Axes and legends, the same in every chart.
+
+import type { ColorTable } from "./color";
+import type { Box } from "./geometry";
+import { fitText, FONT, type Pen, type Stroke } from "./pen";
+import type { Palette } from "./palette";
+import type { Quantity } from "./quantity";
+import type { Scale } from "./ticks";
+
+export const ROW = 16;
+
+/** Ticks with grid lines to the left of `plot`, or to its right; the unit stands above. */
+export function paintAxisY(
+  pen: Pen,
+  plot: Box,
+  scale: Scale,
+  quantity: Quantity,
+  palette: Palette,
+  side: "left" | "right" = "left",
+): void {
+  const values = scale.ticks(Math.max(2, Math.floor(plot.h / 34)));
+  const { unit, labels } = quantity.axis(values);
+  const x = side === "left" ? plot.x - 6 : plot.x + plot.w + 6;
+  const align = side === "left" ? "right" : "left";
+  values.forEach((value, i) => {
+    const y = Math.round(scale.at(value)) + 0.5;
+    if (side === "left") pen.line([plot.x, y, plot.x + plot.w, y], { color: palette.line });
+    pen.text(labels[i]!, x, y, { color: palette.muted, align });
+  });
+  const title = fitText(pen, unit ? `${quantity.name}, ${unit}` : quantity.name, plot.w / 2);
+  pen.text(title, side === "left" ? 4 : plot.x + plot.w + 44, plot.y - 11, {
+    color: palette.muted,
+    align: side === "left" ? "left" : "right",
+  });
+}
+
+/** Ticks below `plot`; the name and unit stand at the right end of the row below them. */
+export function paintAxisX(
+  pen: Pen,
+  plot: Box,
+  scale: Scale,
+  quantity: Quantity,
+  palette: Palette,
+): void {
+  const values = scale.ticks(Math.max(2, Math.floor(plot.w / 80)));
+  const { unit, labels } = quantity.axis(values);
+  const bottom = plot.y + plot.h;
+  pen.line([plot.x, bottom + 0.5, plot.x + plot.w, bottom + 0.5], { color: palette.lineStrong });
+  values.forEach((value, i) => {
+    const x = Math.round(scale.at(value)) + 0.5;
+    pen.line([x, bottom, x, bottom + 4], { color: palette.lineStrong });
+    const half = pen.measure(labels[i]!) / 2;
+    const inside = Math.min(Math.max(x, half + 2), plot.x + plot.w + 40 - half);
+    pen.text(labels[i]!, inside, bottom + 12, { color: palette.muted, align: "center" });
+  });
+  pen.text(unit ? `${quantity.name}, ${unit}` : quantity.name, plot.x + plot.w, bottom + 27, {
+    color: palette.muted,
+    align: "right",
+  });
+}
+
+export interface LegendItem {
+  readonly label: string;
+  readonly color: string;
+  readonly kind?: "area" | "line" | "dot" | "hatch";
+  readonly stroke?: Stroke;
+}
+
+/** Items in a row from the left, cut where the width ends. Returns the width used. */
+export function paintLegend(
+  pen: Pen,
+  items: readonly LegendItem[],
+  x: number,
+  y: number,
+  width: number,
+  palette: Palette,
+): number {
+  let at = x;
+  for (const item of items) {
+    const label = fitText(pen, item.label, 180);
+    const w = 22 + pen.measure(label) + 14;
+    if (at + w - 14 > x + width) break;
+    paintKey(pen, item, at, y, palette);
+    pen.text(label, at + 22, y, { color: palette.text });
+    at += w;
+  }
+  return at - x;
+}
+
+function paintKey(pen: Pen, item: LegendItem, x: number, y: number, palette: Palette): void {
+  if (item.kind === "line") {
+    pen.line([x, y, x + 18, y], item.stroke ?? { color: item.color, width: 2 });
+  } else if (item.kind === "dot") {
+    pen.dot(x + 9, y, 4.5, item.color);
+  } else if (item.kind === "hatch") {
+    pen.hatch(x + 4, y - 6, 12, 12, item.color);
+    pen.frame(x + 4.5, y - 5.5, 11, 11, { color: palette.lineStrong });
+  } else {
+    pen.rect(x + 4, y - 6, 12, 12, item.color);
+    pen.frame(x + 4.5, y - 5.5, 11, 11, { color: palette.lineStrong });
+  }
+}
+
+/** A colour table as a vertical bar with ticks at its right; `scale` runs from bottom to top. */
+export function paintColorBar(
+  pen: Pen,
+  box: Box,
+  table: ColorTable,
+  scale: Scale,
+  quantity: Quantity,
+  palette: Palette,
+): void {
+  const steps = Math.max(1, Math.min(128, Math.floor(box.h)));
+  const data = new Uint32Array(steps);
+  for (let i = 0; i < steps; i++) {
+    data[i] = table.pixels[Math.round((1 - i / Math.max(1, steps - 1)) * 255)]!;
+  }
+  const bytes = new Uint8ClampedArray(data.buffer);
+  pen.image({ width: 1, height: steps, data: bytes }, box.x, box.y, box.w, box.h);
+  pen.frame(box.x + 0.5, box.y + 0.5, box.w - 1, box.h - 1, { color: palette.lineStrong });
+  const values = scale.ticks(Math.max(2, Math.floor(box.h / 30)));
+  const { unit, labels } = quantity.axis(values);
+  values.forEach((value, i) => {
+    const y = Math.round(scale.at(value)) + 0.5;
+    pen.line([box.x + box.w, y, box.x + box.w + 3, y], { color: palette.lineStrong });
+    const inside = Math.min(Math.max(y, box.y + FONT / 2), box.y + box.h - FONT / 2);
+    pen.text(labels[i]!, box.x + box.w + 6, inside, { color: palette.muted });
+  });
+  pen.text(unit, box.x, box.y - 9, { color: palette.muted });
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+// Matrix of cells, e.g. layer × component: one image, scaled to the plot without smoothing.
+
+import { paintColorBar, ROW } from "./base/axis";
+import { roughWidth, type Cell, type Chart, type Step, type Table } from "./base/chart";
+import type { ColorTable } from "./base/color";
+import { contains, inset, type Box, type Size } from "./base/geometry";
+import type { Palette } from "./base/palette";
+import { fitText, type Pen, type Pixels } from "./base/pen";
+import type { Quantity } from "./base/quantity";
+import { extent, linearScale, logScale, niceStep, type Range, type Scale } from "./base/ticks";
+
+export interface HeatmapData {
+  /** Row names, top first. */
+  readonly rows: readonly string[];
+  readonly columns: readonly string[];
+  /** rows × columns, row after row; NaN where nothing was measured. */
+  readonly values: Float32Array | Float64Array;
+  readonly quantity: Quantity;
+  /** What a row and a column are, e.g. "layer" and "component". */
+  readonly rowKind: string;
+  readonly columnKind: string;
+}
+
+export interface HeatmapOptions {
+  readonly scale?: "linear" | "log";
+  /** Values are differences: colours go both ways from 0. */
+  readonly difference?: boolean;
+  /** Keeps colours comparable between several heatmaps or tokens; the data's own extent otherwise. */
+  readonly domain?: Range | undefined;
+  /** The colour table, "energy" for energy and power, "other" for everything else. */
+  readonly colors?: "energy" | "other";
+}
+
+export interface HeatmapCell {
+  readonly row: number;
+  readonly column: number;
+}
+
+/** Several rows or columns share a pixel when there are more than pixels; then the farthest from 0 is shown. */
+export interface HeatmapLayout {
+  readonly plot: Box;
+  readonly bar: Box;
+  readonly rowsPerPixel: number;
+  readonly columnsPerPixel: number;
+  /** Values of the image, after sharing. */
+  readonly image: { readonly width: number; readonly height: number; readonly values: Float32Array | Float64Array };
+  readonly domain: Range | null;
+  readonly missing: number;
+  readonly labelsTurned: boolean;
+}
+
+const BAR = 12;
+const LABEL = 150;
+
+function colorDomain(data: HeatmapData, options: HeatmapOptions): Range | null {
+  const range = options.domain ?? extent(data.values);
+  if (!range) return null;
+  if (options.difference) {
+    const far = Math.max(Math.abs(range[0]), Math.abs(range[1])) || 1;
+    return [-far, far];
+  }
+  if (options.scale !== "log") return [Math.min(0, range[0]), range[1] > 0 ? range[1] : 1];
+  let low = Infinity;
+  for (const value of data.values) if (value > 0 && value < low) low = value;
+  const high = range[1] > 0 ? range[1] : 1;
+  const floor = range[0] > 0 ? range[0] : low;
+  return [Math.min(floor, high) < high ? Math.min(floor, high) : high / 10, high];
+}
+
+// The farthest from 0 of each block, NaN where the whole block is.
+function share(data: HeatmapData, down: number, across: number): HeatmapLayout["image"] {
+  const height = Math.ceil(data.rows.length / down);
+  const width = Math.ceil(data.columns.length / across);
+  if (down === 1 && across === 1) return { width, height, values: data.values };
+  const values = new Float64Array(width * height).fill(Number.NaN);
+  const count = data.columns.length;
+  for (let row = 0; row < data.rows.length; row++) {
+    const target = Math.floor(row / down) * width;
+    for (let column = 0; column < count; column++) {
+      const value = data.values[row * count + column]!;
+      const at = target + Math.floor(column / across);
+      const held = values[at]!;
+      if (Number.isNaN(held) || Math.abs(value) > Math.abs(held)) values[at] = value;
+    }
+  }
+  return { width, height, values };
+}
+
+export function layoutHeatmap(data: HeatmapData, options: HeatmapOptions, size: Size): HeatmapLayout {
+  const widest = (names: readonly string[]) => Math.min(LABEL, Math.max(0, ...sample(names).map((n) => roughWidth(n))));
+  const left = Math.max(34, widest(data.rows) + 12);
+  const columnLabel = widest(data.columns);
+  const room = (size.width - left - 76) / Math.max(1, data.columns.length);
+  const numbered = isNumbered(data.columns);
+  const labelsTurned = !numbered && room < columnLabel + 8;
+  const bottom = labelsTurned ? columnLabel * 0.72 + 22 : ROW + 18;
+  const plot = inset(size, left, 22, 76, bottom);
+  const rowsPerPixel = Math.max(1, Math.ceil(data.rows.length / plot.h));
+  const columnsPerPixel = Math.max(1, Math.ceil(data.columns.length / plot.w));
+  let missing = 0;
+  for (const value of data.values) if (Number.isNaN(value)) missing++;
+  return {
+    plot,
+    bar: { x: plot.x + plot.w + 14, y: plot.y, w: BAR, h: Math.min(plot.h, 220) },
+    rowsPerPixel,
+    columnsPerPixel,
+    image: share(data, rowsPerPixel, columnsPerPixel),
+    domain: colorDomain(data, options),
+    missing,
+    labelsTurned,
+  };
+}
+
+// Of very many names a few tell how wide they are.
+function sample(names: readonly string[]): readonly string[] {
+  return names.length <= 200 ? names : names.filter((_, i) => i % 50 === 0 || i === names.length - 1);
+}
+
+function isNumbered(names: readonly string[]): boolean {
+  return sample(names).every((name) => /^-?\d+$/.test(name));
+}
+
+/** Colour of every pixel of the image; transparent where nothing was measured. */
+export function heatmapPixels(layout: HeatmapLayout, table: ColorTable, log: boolean): Pixels {
+  const { width, height, values } = layout.image;
+  const pixels = new Uint32Array(width * height);
+  const bytes = new Uint8ClampedArray(pixels.buffer);
+  if (!layout.domain) return { width, height, data: bytes };
+  const low = log ? Math.log(layout.domain[0]) : layout.domain[0];
+  const high = log ? Math.log(layout.domain[1]) : layout.domain[1];
+  const factor = 255 / (high - low || 1);
+  for (let i = 0; i < pixels.length; i++) {
+    const value = values[i]!;
+    if (Number.isNaN(value)) continue;
+    const at = ((log ? (value > 0 ? Math.log(value) : low) : value) - low) * factor;
+    pixels[i] = table.pixels[at <= 0 ? 0 : at >= 255 ? 255 : Math.round(at)]!;
+  }
+  return { width, height, data: bytes };
+}
+
+function colorScale(layout: HeatmapLayout, log: boolean): Scale {
+  const pixels: Range = [layout.bar.y + layout.bar.h, layout.bar.y];
+  const domain = layout.domain ?? [0, 1];
+  return log ? logScale(domain, pixels) : linearScale(domain, pixels);
+}
+
+export function heatmapTable(data: HeatmapData): Table {
+  const rows: Cell[][] = data.rows.map((name, row) => [
+    name,
+    ...data.columns.map((_, column) => {
+      const value = data.values[row * data.columns.length + column]!;
+      return Number.isNaN(value) ? null : value;
+    }),
+  ]);
+  const unit = data.quantity.name;
+  return {
+    columns: [
+      { label: data.rowKind, numeric: false },
+      ...data.columns.map((name) => ({ label: `${name}, ${unit}`, numeric: true })),
+    ],
+    rows,
+  };
+}
+
+export function heatmapChart(
+  data: HeatmapData,
+  options: HeatmapOptions = {},
+): Chart<HeatmapLayout, HeatmapCell> {
+  const log = options.scale === "log" && !options.difference;
+  const { rows, columns } = data;
+  return {
+    layout: (size) => layoutHeatmap(data, options, size),
+    paint: (pen, layout, palette) => paintHeatmap(pen, data, options, log, layout, palette),
+    hit: ({ plot }, x, y) =>
+      rows.length && columns.length && contains(plot, x, y)
+        ? {
+            row: Math.min(rows.length - 1, Math.floor(((y - plot.y) / plot.h) * rows.length)),
+            column: Math.min(columns.length - 1, Math.floor(((x - plot.x) / plot.w) * columns.length)),
+          }
+        : null,
+    anchor: ({ plot }, cell) =>
+      cell.row < rows.length && cell.column < columns.length
+        ? {
+            x: plot.x + (cell.column / columns.length) * plot.w,
+            y: plot.y + (cell.row / rows.length) * plot.h,
+            w: plot.w / columns.length,
+            h: plot.h / rows.length,
+          }
+        : null,
+    step: (_, from, step) => stepCell(rows.length, columns.length, from, step),
+    describe: ({ row, column }) => {
+      const value = data.values[row * columns.length + column]!;
+      return {
+        title: `${data.rowKind} ${rows[row]}, ${columns[column]}`,
+        rows: [[data.quantity.name, Number.isNaN(value) ? "not measured" : data.quantity.format(value)]],
+      };
+    },
+    note: (layout) => sharedNote(data, layout),
+  };
+}
+
+function sharedNote(data: HeatmapData, layout: HeatmapLayout): string | null {
+  const parts: string[] = [];
+  if (layout.columnsPerPixel > 1) parts.push(`${layout.columnsPerPixel} ${data.columnKind}s`);
+  if (layout.rowsPerPixel > 1) parts.push(`${layout.rowsPerPixel} ${data.rowKind}s`);
+  return parts.length ? `Each pixel shows the largest of ${parts.join(" × ")}.` : null;
+}
+
+function stepCell(rows: number, columns: number, from: HeatmapCell | null, step: Step): HeatmapCell | null {
+  if (rows === 0 || columns === 0) return null;
+  if (!from) return { row: 0, column: 0 };
+  const clamp = (value: number, count: number) => Math.min(count - 1, Math.max(0, value));
+  const across = { left: -1, right: 1, up: 0, down: 0, first: -columns, last: columns }[step];
+  const down = { left: 0, right: 0, up: -1, down: 1, first: 0, last: 0 }[step];
+  return { row: clamp(from.row + down, rows), column: clamp(from.column + across, columns) };
+}
+
+function paintHeatmap(
+  pen: Pen,
+  data: HeatmapData,
+  options: HeatmapOptions,
+  log: boolean,
+  layout: HeatmapLayout,
+  palette: Palette,
+): void {
+  const { plot, image } = layout;
+  const table = options.difference ? palette.difference : palette[options.colors ?? "energy"];
+  pen.rect(plot.x, plot.y, plot.w, plot.h, palette.sunken);
+  // Shows through where the image is transparent.
+  if (layout.missing > 0) pen.hatch(plot.x, plot.y, plot.w, plot.h, palette.lineStrong);
+  pen.image(heatmapPixels(layout, table, log), plot.x, plot.y, plot.w, plot.h);
+  const across = plot.w / Math.max(1, image.width);
+  const down = plot.h / Math.max(1, image.height);
+  if (across >= 12 && down >= 8) paintGrid(pen, plot, across, down, palette.surface);
+  pen.frame(plot.x - 0.5, plot.y - 0.5, plot.w + 1, plot.h + 1, { color: palette.lineStrong });
+  paintRowNames(pen, data, plot, palette);
+  paintColumnNames(pen, data, layout, palette);
+  if (layout.domain) {
+    paintColorBar(pen, layout.bar, table, colorScale(layout, log), data.quantity, palette);
+  }
+  if (layout.missing > 0) {
+    const y = Math.min(layout.bar.y + layout.bar.h + 22, plot.y + plot.h - 6);
+    pen.hatch(layout.bar.x, y - 6, BAR, BAR, palette.lineStrong);
+    pen.text("none", layout.bar.x + BAR + 6, y, { color: palette.muted });
+  }
+}
+
+function paintGrid(pen: Pen, plot: Box, across: number, down: number, color: string): void {
+  for (let x = plot.x + across; x < plot.x + plot.w - 1; x += across) {
+    pen.line([Math.round(x), plot.y, Math.round(x), plot.y + plot.h], { color });
+  }
+  for (let y = plot.y + down; y < plot.y + plot.h - 1; y += down) {
+    pen.line([plot.x, Math.round(y), plot.x + plot.w, Math.round(y)], { color });
+  }
+}
+
+function paintRowNames(pen: Pen, data: HeatmapData, plot: Box, palette: Palette): void {
+  const step = plot.h / Math.max(1, data.rows.length);
+  const every = step >= 12 ? 1 : Math.max(1, niceStep(data.rows.length, plot.h / 16));
+  pen.text(data.rowKind, plot.x - 6, plot.y - 10, { color: palette.muted, align: "right" });
+  for (let row = 0; row < data.rows.length; row += every) {
+    const name = fitText(pen, data.rows[row]!, plot.x - 10);
+    pen.text(name, plot.x - 6, plot.y + (row + 0.5) * step, { color: palette.text, align: "right" });
+  }
+}
+
+function paintColumnNames(pen: Pen, data: HeatmapData, layout: HeatmapLayout, palette: Palette): void {
+  const { plot, labelsTurned } = layout;
+  const step = plot.w / Math.max(1, data.columns.length);
+  const bottom = plot.y + plot.h;
+  const space = labelsTurned ? 13 : 44;
+  const every = step >= (isNumbered(data.columns) ? 44 : space)
+    ? 1
+    : Math.max(1, labelsTurned ? Math.ceil(space / step) : niceStep(data.columns.length, plot.w / space));
+  for (let column = 0; column < data.columns.length; column += every) {
+    const x = plot.x + (column + 0.5) * step;
+    const name = fitText(pen, data.columns[column]!, LABEL);
+    if (labelsTurned) {
+      pen.text(name, x + 3, bottom + 8, { color: palette.text, align: "right", turn: -45 });
+    } else {
+      pen.text(name, x, bottom + 12, { color: palette.text, align: "center" });
+    }
+  }
+  if (!labelsTurned) {
+    pen.text(data.columnKind, plot.x + plot.w, bottom + 27, { color: palette.muted, align: "right" });
+  }
+}

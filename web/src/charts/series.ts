@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+// Lines over a common axis: power over time, values per layer, runs laid over each other.
+
+import { paintAxisX, paintAxisY, paintLegend, ROW } from "./base/axis";
+import { stepIndex, type Cell, type Chart, type Description, type Table } from "./base/chart";
+import { decimate } from "./base/decimate";
+import { inset, type Box, type Size } from "./base/geometry";
+import type { Palette, Phase } from "./base/palette";
+import { fitText, type Pen } from "./base/pen";
+import type { Quantity } from "./base/quantity";
+import { nearest, upperBound } from "./base/search";
+import { styleColor, styleStroke, type Style } from "./base/style";
+import { extent, linearScale, niceRange, type Range, type Scale } from "./base/ticks";
+
+export interface Series {
+  readonly name: string;
+  /** Ascending. Series may share one array. */
+  readonly x: ArrayLike<number>;
+  /** null or NaN where nothing was measured: the line has a gap there. */
+  readonly y: ArrayLike<number | null>;
+  readonly style: Style;
+}
+
+export interface Band {
+  readonly label: string;
+  readonly phase: Phase;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface SeriesData {
+  readonly series: readonly Series[];
+  readonly xQuantity: Quantity;
+  readonly yQuantity: Quantity;
+  readonly bands?: readonly Band[];
+  /** Horizontal lines, e.g. idle power. */
+  readonly levels?: readonly { readonly label: string; readonly value: number }[];
+  /** Single points, e.g. the peak. */
+  readonly marks?: readonly { readonly label: string; readonly x: number; readonly y: number }[];
+  /** Says when the server sent fewer samples than were taken, keeping extremes. */
+  readonly decimated?: { readonly shown: number; readonly taken: number } | undefined;
+}
+
+export interface SeriesOptions {
+  /** Part of the x axis in view. */
+  readonly view?: Range | undefined;
+  /** Whether the y axis begins at 0; true unless said otherwise. */
+  readonly fromZero?: boolean;
+}
+
+export interface SeriesLayout {
+  readonly plot: Box;
+  readonly x: Scale;
+  readonly y: Scale;
+  /** Per series the indices that are drawn. */
+  readonly drawn: readonly (readonly number[])[];
+  /** The x of everything drawn, ascending, each once: where the data cursor stops. */
+  readonly stops: readonly number[];
+}
+
+export const SERIES_LEFT = 56;
+
+export function seriesExtent(data: SeriesData): Range {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const { x } of data.series) {
+    if (x.length === 0) continue;
+    low = Math.min(low, x[0]!);
+    high = Math.max(high, x[x.length - 1]!);
+  }
+  return low <= high ? [low, low === high ? low + 1 : high] : [0, 1];
+}
+
+// What is in view, and a point more on each side so that lines run to the edge.
+function inView({ x }: Series, [low, high]: Range): Range {
+  return [Math.max(0, upperBound(x, low) - 1), Math.min(x.length, upperBound(x, high) + 1)];
+}
+
+function valueRange(data: SeriesData, ranges: readonly Range[], fromZero: boolean): Range {
+  let low = fromZero ? 0 : Infinity;
+  let high = -Infinity;
+  data.series.forEach(({ y }, i) => {
+    const found = extent(Array.prototype.slice.call(y, ...ranges[i]!) as (number | null)[]);
+    if (found) [low, high] = [Math.min(low, found[0]), Math.max(high, found[1])];
+  });
+  for (const { value } of data.levels ?? []) high = Math.max(high, value);
+  return low <= high ? niceRange([low, high]) : [0, 1];
+}
+
+export function layoutSeries(data: SeriesData, options: SeriesOptions, size: Size): SeriesLayout {
+  const plot = inset(size, SERIES_LEFT, 26 + ROW, 14, 36);
+  const domain = options.view ?? seriesExtent(data);
+  const x = linearScale(domain, [plot.x, plot.x + plot.w]);
+  const ranges = data.series.map((series) => inView(series, domain));
+  const y = linearScale(valueRange(data, ranges, options.fromZero ?? true), [plot.y + plot.h, plot.y]);
+  const drawn = data.series.map((series, i) => decimate(series.x, series.y, x.at, ...ranges[i]!));
+  const stops = new Set<number>();
+  drawn.forEach((indices, i) => {
+    for (const index of indices) {
+      const at = data.series[i]!.x[index]!;
+      if (at >= domain[0] && at <= domain[1]) stops.add(at);
+    }
+  });
+  return { plot, x, y, drawn, stops: [...stops].sort((a, b) => a - b) };
+}
+
+/** Points of a series' line: x, y in pixels, NaN at gaps. */
+export function seriesPoints(series: Series, drawn: readonly number[], x: Scale, y: Scale): number[] {
+  const out: number[] = [];
+  for (const index of drawn) {
+    const value = series.y[index];
+    out.push(x.at(series.x[index]!), value == null ? Number.NaN : y.at(value));
+  }
+  return out;
+}
+
+export function seriesTable(data: SeriesData): Table {
+  const all = new Set<number>();
+  for (const { x } of data.series) for (let i = 0; i < x.length; i++) all.add(x[i]!);
+  const stops = [...all].sort((a, b) => a - b);
+  const at = data.series.map(() => 0);
+  const rows = stops.map((stop): Cell[] => [
+    stop,
+    ...data.series.map(({ x, y }, i) => {
+      if (x[at[i]!] !== stop) return null;
+      const value = y[at[i]!++];
+      return value == null || Number.isNaN(value) ? null : value;
+    }),
+  ]);
+  return {
+    columns: [
+      { label: data.xQuantity.name, numeric: true },
+      ...data.series.map(({ name }) => ({ label: `${name}, ${data.yQuantity.name}`, numeric: true })),
+    ],
+    rows,
+  };
+}
+
+/** A target is an x. `lines: false` leaves the lines to another layer. */
+export function seriesChart(
+  data: SeriesData,
+  options: SeriesOptions = {},
+  lines = true,
+): Chart<SeriesLayout, number> {
+  return {
+    layout: (size) => layoutSeries(data, options, size),
+    paint: (pen, layout, palette) => paintSeries(pen, data, layout, palette, lines),
+    hit: ({ plot, x, stops }, px, py) => {
+      if (px < plot.x || px > plot.x + plot.w || py < plot.y || py > plot.y + plot.h) return null;
+      return stops[nearest(stops, x.invert(px))] ?? null;
+    },
+    anchor: ({ plot, x }, at) => {
+      const px = x.at(at);
+      if (px < plot.x - 0.5 || px > plot.x + plot.w + 0.5) return null;
+      return { x: px, y: plot.y, w: 0, h: plot.h };
+    },
+    step: ({ stops }, from, step) => {
+      const i = stepIndex(from === null ? null : nearest(stops, from), stops.length, step);
+      return i < 0 ? null : stops[i]!;
+    },
+    describe: (at) => describe(data, at),
+    note: () =>
+      data.decimated && data.decimated.shown < data.decimated.taken
+        ? `${data.decimated.shown} of ${data.decimated.taken} samples, highs and lows kept.`
+        : null,
+  };
+}
+
+function describe(data: SeriesData, at: number): Description {
+  const rows = data.series.map(({ name, x, y }) => {
+    const index = nearest(x, at);
+    const value = index >= 0 ? (y[index] ?? null) : null;
+    const text = value === null || Number.isNaN(value) ? "not measured" : data.yQuantity.format(value);
+    return [name, text] as const;
+  });
+  const band = data.bands?.find(({ from, to }) => at >= from && at < to);
+  return {
+    title: `${data.xQuantity.name} ${data.xQuantity.format(at)}`,
+    rows: band ? [...rows, ["phase", band.label]] : rows,
+  };
+}
+
+function paintSeries(
+  pen: Pen,
+  data: SeriesData,
+  layout: SeriesLayout,
+  palette: Palette,
+  lines: boolean,
+): void {
+  const { plot, x, y } = layout;
+  paintBands(pen, data, layout, palette);
+  paintAxisY(pen, plot, y, data.yQuantity, palette);
+  paintAxisX(pen, plot, x, data.xQuantity, palette);
+  const legend = data.series.map(({ name, style }) => ({
+    label: name,
+    color: styleColor(palette, style),
+    kind: "line" as const,
+    stroke: styleStroke(palette, style),
+  }));
+  paintLegend(pen, legend, 4, ROW / 2, plot.x + plot.w, palette);
+  paintLevels(pen, data, layout, palette);
+  if (lines) {
+    pen.clip(plot.x, plot.y - 2, plot.w, plot.h + 4, () => {
+      data.series.forEach((series, i) =>
+        pen.line(seriesPoints(series, layout.drawn[i]!, x, y), styleStroke(palette, series.style)),
+      );
+    });
+  }
+  paintMarks(pen, data, layout, palette);
+}
+
+function paintBands(pen: Pen, data: SeriesData, { plot, x }: SeriesLayout, palette: Palette): void {
+  for (const { label, phase, from, to } of data.bands ?? []) {
+    const left = Math.max(plot.x, x.at(from));
+    const right = Math.min(plot.x + plot.w, x.at(to));
+    if (right <= left) continue;
+    pen.rect(left, plot.y, right - left, plot.h, palette.phase[phase]);
+    const text = fitText(pen, label, right - left - 8);
+    if (text) pen.text(text, left + 4, plot.y + 8, { color: palette.muted });
+  }
+}
+
+function paintLevels(pen: Pen, data: SeriesData, { plot, y }: SeriesLayout, palette: Palette): void {
+  for (const { label, value } of data.levels ?? []) {
+    const at = Math.round(y.at(value)) + 0.5;
+    if (at < plot.y || at > plot.y + plot.h) continue;
+    pen.line([plot.x, at, plot.x + plot.w, at], { color: palette.muted, dash: [5, 4] });
+    pen.text(`${label} ${data.yQuantity.format(value)}`, plot.x + plot.w - 4, at - 7, {
+      color: palette.text,
+      align: "right",
+    });
+  }
+}
+
+function paintMarks(pen: Pen, data: SeriesData, { plot, x, y }: SeriesLayout, palette: Palette): void {
+  for (const mark of data.marks ?? []) {
+    const [at, height] = [x.at(mark.x), y.at(mark.y)];
+    if (at < plot.x || at > plot.x + plot.w) continue;
+    pen.dot(at, height, 4, palette.text, palette.surface);
+    const label = `${mark.label} ${data.yQuantity.format(mark.y)}`;
+    const right = at + 8 + pen.measure(label) > plot.x + plot.w;
+    pen.text(label, at + (right ? -8 : 8), Math.max(plot.y + 7, height - 7), {
+      color: palette.text,
+      align: right ? "right" : "left",
+      bold: true,
+    });
+  }
+}
