@@ -5,7 +5,7 @@ import { stepIndex, type Cell, type Chart, type Table } from "./base/chart";
 import type { Box, Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "./base/quantity";
+import type { Quantity } from "../format/units";
 import { styleColor, type Style } from "./base/style";
 import { linearScale, type Scale } from "./base/ticks";
 

@@ -7,7 +7,7 @@ import type { ColorTable } from "./base/color";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen, type Pixels } from "./base/pen";
-import type { Quantity } from "./base/quantity";
+import type { Quantity } from "../format/units";
 import { extent, linearScale, logScale, niceStep, type Range, type Scale } from "./base/ticks";
 
 export interface HeatmapData {

@@ -6,7 +6,7 @@ import { stepIndex, type Cell, type Chart, type Table } from "./base/chart";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import type { Pen } from "./base/pen";
-import { plainQuantity, type Quantity } from "./base/quantity";
+import { quantities, type Quantity } from "../format/units";
 import { extent, linearScale, niceRange, niceStep, type Scale } from "./base/ticks";
 
 export interface HistogramData {
@@ -140,7 +140,7 @@ function paintHistogram(
   palette: Palette,
 ): void {
   const { plot, x, y } = layout;
-  paintAxisY(pen, plot, y, plainQuantity(data.kind), palette);
+  paintAxisY(pen, plot, y, quantities.plain(data.kind), palette);
   for (const bin of bins.bins) {
     const box = binBox(layout, bin);
     if (bin.count > 0) pen.rect(box.x, box.y, box.w > 3 ? box.w - 1 : box.w, box.h, palette.accent);

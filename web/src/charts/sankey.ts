@@ -3,11 +3,12 @@
 
 import { sankey, sankeyJustify, type SankeyLink, type SankeyNode } from "d3-sankey";
 import { stepIndex, type Cell, type Chart, type Description, type Step, type Table } from "./base/chart";
+import { withAlpha } from "./base/color";
 import { componentGroup, GROUPS, type Group } from "./base/components";
 import { contains, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "./base/quantity";
+import type { Quantity } from "../format/units";
 
 export interface FlowNode {
   readonly id: string;
@@ -242,7 +243,7 @@ function stepNode(layout: SankeyLayout, from: SankeyTarget | null, step: Step): 
 function paintSankey(pen: Pen, quantity: Quantity, layout: SankeyLayout, palette: Palette): void {
   for (const each of layout.ribbons) {
     const group = ribbonGroup(layout, each);
-    pen.area(ribbonOutline(each), `${palette.group[group]}${palette.dark ? "73" : "5c"}`);
+    pen.area(ribbonOutline(each), withAlpha(palette.group[group], palette.dark ? 0.45 : 0.36));
   }
   for (const box of layout.nodes) {
     pen.rect(box.x, box.y, box.w, Math.max(1, box.h), palette.group[box.group]);
@@ -279,6 +280,6 @@ function paintName(
   const x = last ? box.x - 5 : box.x + box.w + 5;
   const width = pen.measure(label);
   // over ribbons, so on a ground of its own
-  pen.rect(last ? x - width - 2 : x - 2, y - 7, width + 4, 14, `${palette.surface}c8`);
+  pen.rect(last ? x - width - 2 : x - 2, y - 7, width + 4, 14, withAlpha(palette.surface, 0.8));
   pen.text(label, x, y, { color: palette.text, align: last ? "right" : "left" });
 }

@@ -6,7 +6,7 @@ import { stepIndex, type Cell, type Chart, type Table } from "./base/chart";
 import { inset, overlaps, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "./base/quantity";
+import type { Quantity } from "../format/units";
 import { extent, linearScale, logScale, niceRange, type Range, type Scale } from "./base/ticks";
 
 export interface ScatterPoint {

@@ -7,7 +7,7 @@ import { decimate } from "./base/decimate";
 import { inset, type Box, type Size } from "./base/geometry";
 import type { Palette, Phase } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "./base/quantity";
+import type { Quantity } from "../format/units";
 import { nearest, upperBound } from "./base/search";
 import { styleColor, styleStroke, type Style } from "./base/style";
 import { extent, linearScale, niceRange, type Range, type Scale } from "./base/ticks";

@@ -8,7 +8,7 @@ import { inkOn } from "./base/color";
 import { inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "./base/quantity";
+import type { Quantity } from "../format/units";
 import { upperBound } from "./base/search";
 import { linearScale, type Range, type Scale } from "./base/ticks";
 import type { TimelineData } from "./timelineData";

@@ -8,7 +8,7 @@ import { componentGroup, type Group } from "./base/components";
 import { contains, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "./base/quantity";
+import type { Quantity } from "../format/units";
 
 export interface TreeNode {
   readonly name: string;

@@ -7,7 +7,7 @@ import { componentGroup, GROUPS } from "./base/components";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import { componentColors, type Palette } from "./base/palette";
 import type { Pen } from "./base/pen";
-import { plainQuantity, type Quantity } from "./base/quantity";
+import { quantities, type Quantity } from "../format/units";
 import { linearScale, niceRange, type Range, type Scale } from "./base/ticks";
 
 export interface WaterfallSeries {
@@ -56,7 +56,7 @@ export interface Stack {
   readonly values: Float64Array;
 }
 
-const POSITION = plainQuantity("token");
+const POSITION = quantities.plain("token");
 
 const known = (value: number): number => (value > 0 ? value : 0);
 

@@ -17,6 +17,7 @@ import {
 
 import { CanvasPen } from "./canvasPen";
 import type { Chart } from "./chart";
+import { withAlpha } from "./color";
 import styles from "./chart.module.css";
 import { toPng, toSvg } from "./exportImage";
 import type { Box, Size } from "./geometry";
@@ -93,7 +94,7 @@ function paintCursor(pen: Pen, box: Box, palette: Palette): void {
 }
 
 function paintBrush(pen: Pen, [from, to]: readonly [number, number], height: number, palette: Palette): void {
-  pen.rect(Math.min(from, to), 0, Math.abs(to - from), height, `${palette.accent}33`);
+  pen.rect(Math.min(from, to), 0, Math.abs(to - from), height, withAlpha(palette.accent, 0.2));
   pen.line([from, 0, from, height, Number.NaN, 0, to, 0, to, height], { color: palette.accent });
 }
 

@@ -5,10 +5,18 @@ import type { ColorTable } from "./color";
 import type { Box } from "./geometry";
 import { fitText, FONT, type Pen, type Stroke } from "./pen";
 import type { Palette } from "./palette";
-import type { Quantity } from "./quantity";
+import type { Quantity } from "../../format/units";
 import type { Scale } from "./ticks";
 
 export const ROW = 16;
+
+/** One unit for all ticks, except where they span decades and none suits all. */
+export function tickLabels(quantity: Quantity, ticks: readonly number[]): ReturnType<Quantity["axis"]> {
+  const low = Math.min(...ticks);
+  if (ticks.length < 2 || !(low > 0) || Math.max(...ticks) / low < 999) return quantity.axis(ticks);
+  const short = (tick: number) => quantity.format(tick).replace(/\.0+(?!\d)/, "");
+  return { unit: "", labels: ticks.map(short) };
+}
 
 /** Ticks with grid lines to the left of `plot`, or to its right; the unit stands above. */
 export function paintAxisY(
@@ -20,7 +28,7 @@ export function paintAxisY(
   side: "left" | "right" = "left",
 ): void {
   const values = scale.ticks(Math.max(2, Math.floor(plot.h / 34)));
-  const { unit, labels } = quantity.axis(values);
+  const { unit, labels } = tickLabels(quantity, values);
   const x = side === "left" ? plot.x - 6 : plot.x + plot.w + 6;
   const align = side === "left" ? "right" : "left";
   values.forEach((value, i) => {
@@ -44,7 +52,7 @@ export function paintAxisX(
   palette: Palette,
 ): void {
   const values = scale.ticks(Math.max(2, Math.floor(plot.w / 80)));
-  const { unit, labels } = quantity.axis(values);
+  const { unit, labels } = tickLabels(quantity, values);
   const bottom = plot.y + plot.h;
   pen.line([plot.x, bottom + 0.5, plot.x + plot.w, bottom + 0.5], { color: palette.lineStrong });
   values.forEach((value, i) => {
@@ -120,7 +128,7 @@ export function paintColorBar(
   pen.image({ width: 1, height: steps, data: bytes }, box.x, box.y, box.w, box.h);
   pen.frame(box.x + 0.5, box.y + 0.5, box.w - 1, box.h - 1, { color: palette.lineStrong });
   const values = scale.ticks(Math.max(2, Math.floor(box.h / 30)));
-  const { unit, labels } = quantity.axis(values);
+  const { unit, labels } = tickLabels(quantity, values);
   values.forEach((value, i) => {
     const y = Math.round(scale.at(value)) + 0.5;
     pen.line([box.x + box.w, y, box.x + box.w + 3, y], { color: palette.lineStrong });

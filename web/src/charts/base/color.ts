@@ -36,10 +36,17 @@ function samples(hex: string): Rgb[] {
   return Array.from({ length: hex.length / 6 }, (_, i) => parseHex(hex.slice(i * 6, i * 6 + 6)));
 }
 
-/** `rrggbb` or `#rrggbb`; anything else is black. */
+/** `rrggbb` or `#rrggbb` or, as minifiers write it, `#rgb`; anything else is black. */
 export function parseHex(hex: string): Rgb {
-  const value = Number.parseInt(hex.replace("#", ""), 16) || 0;
+  const digits = hex.replace("#", "");
+  const long = digits.length === 3 ? digits.replace(/./g, "$&$&") : digits;
+  const value = Number.parseInt(long, 16) || 0;
   return [value >> 16, (value >> 8) & 255, value & 255];
+}
+
+/** The colour, made translucent: 0 is not seen, 1 opaque. */
+export function withAlpha(color: string, alpha: number): string {
+  return cssColor(parseHex(color)) + Math.round(alpha * 255).toString(16).padStart(2, "0");
 }
 
 export function mix(a: Rgb, b: Rgb, t: number): Rgb {

@@ -104,4 +104,4 @@ export function componentColors(palette: Palette, names: readonly string[]): Map
 }
 
 // How far the palest shade goes towards the surface; keeps 3:1 against it (tested).
-const PALEST = 0.42;
+const PALEST = 0.3;
