@@ -138,9 +138,9 @@ const struct erg_command erg_cmd_compare = {
     .usage = "RUN RUN… [options]",
     .description =
         "Compare two to four runs or groups of runs in figures per token, with intervals\n"
-        "and tests. A RUN is an id, the beginning of one, 'last', tag:NAME or\n"
-        "experiment:NAME; the first is the baseline. Tests need several runs of each:\n"
-        "'ergon run --repeat 10 --tag NAME'. What the numbers mean: docs/compare.md.",
+        "and tests. A RUN is an id, the beginning of one, 'last', several as ID,ID,\n"
+        "tag:NAME or experiment:NAME; the first is the baseline. Tests need several runs\n"
+        "of each: 'ergon run --repeat 10 --tag NAME'. What the numbers mean: docs/compare.md.",
     .options = options,
     .options_bytes = sizeof(struct options),
     .min_args = 2,

@@ -223,6 +223,64 @@ static int visit_single(struct filling *filling, struct erg_store *store, const 
     return erg_store_run(store, id, visit_run, filling, err);
 }
 
+static bool has_run(const struct erg_compare_group *group, const char *id)
+{
+    for (size_t r = 0; r < group->run_count; r++) {
+        if (strcmp(group->runs[r].id, id) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < group->excluded_count; i++) {
+        if (strcmp(group->excluded[i].id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int visit_named(struct filling *filling, struct erg_store *store, const char *name,
+                       struct erg_err *err)
+{
+    ERG_AUTO_FREE char *id = NULL;
+    int rc = erg_store_resolve(store, name, &id, err);
+    if (!rc && has_run(filling->group, id))
+        rc = erg_fail(err, ERG_INVALID, "run '%.64s' is named twice in a group", id);
+    return rc ? rc : erg_store_run(store, id, visit_run, filling, err);
+}
+
+/* "ID,ID": a group like that of a tag, those that are not complete left out. */
+static int visit_list(struct filling *filling, struct erg_store *store, const char *names,
+                      struct erg_err *err)
+{
+    char name[160];
+    for (const char *at = names;; at++) {
+        size_t len = strcspn(at, ",");
+        int rc = ERG_INVALID;
+        if (len && len < sizeof name) {
+            memcpy(name, at, len);
+            name[len] = '\0';
+            rc = visit_named(filling, store, name, err);
+        } else {
+            erg_fail(err, rc, "'%.128s' is no list of runs: ID,ID", names);
+        }
+        at += len;
+        if (rc || !*at)
+            return rc;
+    }
+}
+
+static int visit_group(struct filling *filling, struct erg_store *store, const char *name,
+                       struct erg_err *err)
+{
+    struct erg_run_filter filter = {.tag = behind(name, "tag:"),
+                                    .experiment = behind(name, "experiment:"),
+                                    .sort = "created_at",
+                                    .limit = -1};
+    if (filter.tag || filter.experiment)
+        return erg_store_runs(store, &filter, visit_run, filling, err);
+    if (strchr(name, ','))
+        return visit_list(filling, store, name, err);
+    return visit_single(filling, store, name, err);
+}
+
 int erg_compare_add_group(struct erg_compare *compare, struct erg_store *store, const char *name,
                           struct erg_err *err)
 {
@@ -231,16 +289,10 @@ int erg_compare_add_group(struct erg_compare *compare, struct erg_store *store, 
     struct erg_compare_group *group = &compare->groups[compare->group_count];
     struct erg_err why = {0};
     struct filling filling = {compare, group, false, &why};
-    struct erg_run_filter filter = {.tag = behind(name, "tag:"),
-                                    .experiment = behind(name, "experiment:"),
-                                    .sort = "created_at",
-                                    .limit = -1};
     *group = (struct erg_compare_group){.name = erg_strdup(name)};
     if (!group->name)
         return erg_fail(err, ERG_NOMEM, "cannot compare: out of memory");
-    int rc = filter.tag || filter.experiment
-                 ? erg_store_runs(store, &filter, visit_run, &filling, err)
-                 : visit_single(&filling, store, name, err);
+    int rc = visit_group(&filling, store, name, err);
     compare->group_count++; /* what was read is released with the rest */
     if (why.code && err)
         *err = why;

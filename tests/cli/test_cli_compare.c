@@ -3,6 +3,7 @@
 
 #include "store/make_store.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -188,6 +189,36 @@ static void test_groups(void **state)
     json_decref(json);
 }
 
+/* Runs that are named are a group too, and none of them is in it twice, or in two. */
+static void test_named_groups(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"0190c001,0190c001", "0190c006"}, {"0190c001,0190c002", "0190c003,0190c002"},
+        {"0190c001,", "0190c006"},         {"0190c001,,0190c002", "0190c006"},
+        {"0190c011,0190c011", "0190c006"},
+    };
+    (void)state;
+    json_t *json =
+        ergon_json("compare", "0190c001,0190c002,0190c003", "0190c011,0190c006,0190c007");
+    const json_t *groups = json_object_get(json, "groups");
+    for (size_t g = 0; g < 2; g++) {
+        const json_t *group = json_array_get(groups, g);
+        assert_int_equal(json_array_size(json_object_get(group, "runs")), 3 - g);
+        assert_int_equal(json_array_size(json_object_get(group, "excluded")), g);
+    }
+    const json_t *first = json_array_get(json_object_get(json, "metrics"), 0);
+    const json_t *side = json_array_get(json_object_get(first, "groups"), 0);
+    assert_true(fabs(json_number_value(json_object_get(side, "mean")) - 3.01 / 3) < 1e-12);
+    json_decref(json);
+    for (size_t i = 0; i < ERG_COUNT(wrong); i++) {
+        struct output output =
+            ergon_args((const char *[]){"compare", wrong[i][0], wrong[i][1], "--quiet", NULL});
+        assert_int_not_equal(output.status, 0);
+        assert_true(*output.err != '\0');
+        free_output(&output);
+    }
+}
+
 static int set_up(void **state)
 {
     setenv("TZ", "UTC", 1);
@@ -204,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_output),
         cmocka_unit_test(test_exit_status_of_limits),
         cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_named_groups),
     };
     return cmocka_run_group_tests(tests, set_up, remove_folder);
 }
