@@ -6,19 +6,24 @@ import { ApiError, getJson, getPage, runPath, type Params } from "./client";
 import { getF32, type Block } from "./f32";
 import type {
   Accepted,
+  Attention,
   Capabilities,
+  Flow,
   GenerateRequest,
   GridTable,
   MatrixHead,
   Model,
+  Operations,
   Pipeline,
   Power,
   PowerStatus,
   Queue,
+  Routing,
   RunReport,
   RunSummary,
   Store,
   Tokens,
+  Tree,
 } from "./schema";
 
 const FOREVER = Number.POSITIVE_INFINITY;
@@ -81,6 +86,31 @@ export const queries = {
     queryOptions({
       queryKey: ["run", id, "power", params],
       queryFn: ({ signal }) => getJson<Power>(runPath(id, "/power"), { params, signal }),
+    }),
+  tree: (id: string) =>
+    queryOptions({
+      queryKey: ["run", id, "tree"],
+      queryFn: ({ signal }) => getJson<Tree>(runPath(id, "/tree"), { signal }),
+    }),
+  flow: (id: string) =>
+    queryOptions({
+      queryKey: ["run", id, "flow"],
+      queryFn: ({ signal }) => getJson<Flow>(runPath(id, "/flow"), { signal }),
+    }),
+  operations: (id: string, params: Params) =>
+    queryOptions({
+      queryKey: ["run", id, "operations", params],
+      queryFn: ({ signal }) => getJson<Operations>(runPath(id, "/operations"), { params, signal }),
+    }),
+  attention: (id: string, params: Params = {}) =>
+    queryOptions({
+      queryKey: ["run", id, "attention", params],
+      queryFn: ({ signal }) => getJson<Attention>(runPath(id, "/attention"), { params, signal }),
+    }),
+  routing: (id: string, params: Params = {}) =>
+    queryOptions({
+      queryKey: ["run", id, "routing", params],
+      queryFn: ({ signal }) => getJson<Routing>(runPath(id, "/routing"), { params, signal }),
     }),
   matrix: (id: string, params: Params) =>
     queryOptions({

@@ -58,6 +58,14 @@ export const fields = {
   components: texts,
 
   metric: oneOf(...METRICS),
+  /** Width and lanes of the pipeline, part of the power chart in view, colours of the heatmap, node of the treemap,
+   *  statistic of the attention heads. */
+  axis: oneOf("time", "energy"),
+  lanes: oneOf("sections", "tokens"),
+  zoom: timeSpan,
+  colors: oneOf("linear", "log"),
+  tree: texts,
+  heads: oneOf("attention_entropy", "max_attention_weight", "attention_sparsity"),
 
   /** Which stored runs: text in prompt, response or model name, and what they have to have. */
   search: text(),

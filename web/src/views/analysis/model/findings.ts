@@ -3,6 +3,7 @@
 // what it is a share of and the grade of its figures; what the data do not support is not said.
 
 import type { ComponentAverage, Grade, LayerAverage, Phase, RunReport } from "../../../api/schema";
+import { phaseTitle } from "../../../format/names";
 import { formatEnergy, formatPower, formatTime } from "../../../format/units";
 
 export interface FindingTarget {
@@ -24,13 +25,6 @@ export interface Finding {
   /** What to select to look at it. */
   readonly target: FindingTarget | null;
 }
-
-const PHASE_NAME: Record<Phase, string> = {
-  pre_inference: "preparation",
-  prefill: "prefill",
-  decode: "decode",
-  post_inference: "clean-up",
-};
 
 const GRADES: readonly Grade[] = ["measured", "interpolated", "attributed", "estimated", "unavailable"];
 
@@ -137,7 +131,7 @@ class Rules {
       (row) => row.phase === phase && row.component === "not profiled",
     );
     const total = (this.total.get(phase) ?? 0) - (skipped ? this.basis.of(skipped) : 0);
-    const name = `${PHASE_NAME[phase]} ${this.basis.noun}`;
+    const name = `${phaseTitle(phase)} ${this.basis.noun}`;
     return { total, text: skipped && this.basis.of(skipped) > 0 ? `profiled ${name}` : name };
   }
 }
@@ -154,11 +148,11 @@ function phaseRule(rules: Rules): void {
   const others = rows
     .filter((row) => row !== top)
     .sort((a, b) => basis.of(b) - basis.of(a))
-    .map((row) => `${PHASE_NAME[row.phase]} ${percent(basis.of(row) / basis.total)}`);
+    .map((row) => `${phaseTitle(row.phase)} ${percent(basis.of(row) / basis.total)}`);
   const tokens = top.tokens > 0 ? `, ${basis.format(basis.of(top) / top.tokens)} per token (${top.tokens} tokens)` : "";
   rules.add({
     id: "phase",
-    text: `${percent(share)} of the ${basis.noun} went into ${PHASE_NAME[top.phase]}: ${basis.format(basis.of(top))}${tokens}.`,
+    text: `${percent(share)} of the ${basis.noun} went into ${phaseTitle(top.phase)}: ${basis.format(basis.of(top))}${tokens}.`,
     detail: others.length ? `The rest: ${others.join(", ")}.` : "",
     share,
     grade: rules.grade.get(top.phase) ?? "unavailable",
