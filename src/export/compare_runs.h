@@ -7,10 +7,10 @@
 
 /*
  * Add a group of stored runs to a comparison: "tag:NAME", "experiment:NAME", else one run by id,
- * prefix or "last", or several as "ID,ID". Of several runs, those that are not complete are left out and listed in
- * `excluded`. NOT_FOUND when there is no complete one, UNSUPPORTED for a single run that is not
- * complete, INVALID for a run that is in a group already, LIMIT, NOMEM and what the store
- * reports.
+ * prefix or "last", or several as "ID,ID". Of several runs, those that are not complete are left
+ * out and listed in `excluded`. NOT_FOUND when there is no complete one, UNSUPPORTED for a single
+ * run that is not complete, INVALID for a run that is in a group already, LIMIT, NOMEM and what the
+ * store reports.
  */
 int erg_compare_add_group(struct erg_compare *compare, struct erg_store *store, const char *name,
                           struct erg_err *err);
