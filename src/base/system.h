@@ -24,6 +24,9 @@ ssize_t erg_system_program_path(char *out, size_t out_bytes);
 int erg_system_pipe(int out_fds[2]);
 int erg_system_socketpair(int out_fds[2]);
 
+/* accept(), close-on-exec and not blocking; -1 and errno. */
+int erg_system_accept(int listening_fd);
+
 /*
  * A condition that can be waited for until a time of erg_system_now_ns(): 0 when it may be true,
  * ETIMEDOUT, or another errno value. Setting the wall clock changes nothing.

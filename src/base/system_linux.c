@@ -48,6 +48,11 @@ int erg_system_socketpair(int out_fds[2])
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, out_fds);
 }
 
+int erg_system_accept(int listening_fd)
+{
+    return accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
 int erg_system_cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t monotonic;

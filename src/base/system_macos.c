@@ -66,6 +66,17 @@ int erg_system_socketpair(int out_fds[2])
     return close_on_exec(out_fds);
 }
 
+int erg_system_accept(int listening_fd)
+{
+    int fd = accept(listening_fd, NULL, NULL);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
 int erg_system_cond_init(pthread_cond_t *cond)
 {
     return pthread_cond_init(cond, NULL);

@@ -104,16 +104,15 @@ int erg_exchange_write(void *exchange, const void *bytes, size_t len)
     return len ? x->sink->write(x->sink->user, bytes, len) : 0;
 }
 
-/* A whole answer of known length; the last of `fields` is free for it. */
+/* A whole answer of known length; `field` goes along unless its name is NULL. */
 static int answer(struct erg_exchange *x, int status, const char *media_type,
                   const struct erg_http_field *field, const struct erg_buf *body)
 {
     char length[24];
     struct erg_http_field fields[2] = {{"content-length", length}};
     snprintf(length, sizeof length, "%zu", body->len);
-    if (field)
-        fields[1] = *field;
-    int rc = erg_exchange_begin(x, status, media_type, fields, field ? 2 : 1);
+    fields[1] = *field;
+    int rc = erg_exchange_begin(x, status, media_type, fields, field->name ? 2 : 1);
     return rc ? rc : erg_exchange_write(x, erg_buf_view(body), body->len);
 }
 
@@ -121,7 +120,7 @@ int erg_exchange_json(struct erg_exchange *x, int status, const struct erg_buf *
 {
     if (erg_buf_status(json))
         return erg_exchange_problem(x, 503, "out_of_memory", "no memory for the answer", NULL);
-    return answer(x, status, "application/json", NULL, json);
+    return answer(x, status, "application/json", &(struct erg_http_field){0}, json);
 }
 
 int erg_exchange_empty(struct erg_exchange *x, int status)
@@ -129,9 +128,9 @@ int erg_exchange_empty(struct erg_exchange *x, int status)
     return erg_exchange_begin(x, status, NULL, NULL, 0);
 }
 
-/* `field` (may be NULL) goes along as a header. */
-static int problem(struct erg_exchange *x, int status, const struct erg_http_field *field,
-                   const char *code, const char *detail, const char *hint)
+int erg_exchange_problem_with(struct erg_exchange *x, int status,
+                              const struct erg_http_field *field, const char *code,
+                              const char *detail, const char *hint)
 {
     struct erg_buf body = {0};
     struct erg_jsonw w;
@@ -153,7 +152,7 @@ static int problem(struct erg_exchange *x, int status, const struct erg_http_fie
 int erg_exchange_problem(struct erg_exchange *x, int status, const char *code, const char *detail,
                          const char *hint)
 {
-    return problem(x, status, NULL, code, detail, hint);
+    return erg_exchange_problem_with(x, status, &(struct erg_http_field){0}, code, detail, hint);
 }
 
 int erg_exchange_not_allowed(struct erg_exchange *x, const char *allow)
@@ -161,8 +160,8 @@ int erg_exchange_not_allowed(struct erg_exchange *x, const char *allow)
     char hint[128];
     struct erg_http_field field = {"allow", allow};
     snprintf(hint, sizeof hint, "it takes %s", allow);
-    return problem(x, 405, &field, "method_not_allowed", "this path does not take the method",
-                   hint);
+    return erg_exchange_problem_with(x, 405, &field, "method_not_allowed",
+                                     "this path does not take the method", hint);
 }
 
 /* Messages about files name them; those are none of a client's business. */
