@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Horizontal bars with their values: components, domains, phases, metrics of runs; with intervals where known.
 
-import { stepIndex, type Cell, type Chart, type Table } from "./base/chart";
+import { roughWidth, stepIndex, type Cell, type Chart, type Table } from "./base/chart";
 import type { Box, Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
@@ -42,8 +42,8 @@ const VALUE = 128;
 export const barsHeight = (data: BarsData): number => Math.max(1, data.bars.length) * ROW_HEIGHT + 8;
 
 export function layoutBars(data: BarsData, size: Size): BarsLayout {
-  const longest = Math.max(4, ...data.bars.map((bar) => bar.label.length));
-  const left = Math.min(size.width * 0.4, longest * 6.4 + 14);
+  const longest = Math.max(30, ...data.bars.map((bar) => roughWidth(bar.label)));
+  const left = Math.min(size.width * 0.4, longest + 24);
   const plot = { x: left, y: 4, w: Math.max(1, size.width - left - VALUE), h: Math.max(1, size.height - 8) };
   let low = 0;
   let high = 0;

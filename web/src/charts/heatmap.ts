@@ -4,6 +4,7 @@
 import { paintColorBar, ROW } from "./base/axis";
 import { roughWidth, type Cell, type Chart, type Step, type Table } from "./base/chart";
 import type { ColorTable } from "./base/color";
+import { componentGroup, GROUP_LABEL, type Group } from "./base/components";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen, type Pixels } from "./base/pen";
@@ -51,7 +52,10 @@ export interface HeatmapLayout {
 }
 
 const BAR = 12;
-const LABEL = 150;
+const LABEL = 124;
+const RIGHT = 88;
+/** Room for the names of groups above the plot. */
+const TOP = 24;
 
 function colorDomain(data: HeatmapData, options: HeatmapOptions): Range | null {
   const range = options.domain ?? extent(data.values);
@@ -91,18 +95,18 @@ export function layoutHeatmap(data: HeatmapData, options: HeatmapOptions, size: 
   const widest = (names: readonly string[]) => Math.min(LABEL, Math.max(0, ...sample(names).map((n) => roughWidth(n))));
   const left = Math.max(34, widest(data.rows) + 12);
   const columnLabel = widest(data.columns);
-  const room = (size.width - left - 76) / Math.max(1, data.columns.length);
+  const room = (size.width - left - RIGHT) / Math.max(1, data.columns.length);
   const numbered = isNumbered(data.columns);
   const labelsTurned = !numbered && room < columnLabel + 8;
   const bottom = labelsTurned ? columnLabel * 0.72 + 22 : ROW + 18;
-  const plot = inset(size, left, 22, 76, bottom);
+  const plot = inset(size, left, TOP, RIGHT, bottom);
   const rowsPerPixel = Math.max(1, Math.ceil(data.rows.length / plot.h));
   const columnsPerPixel = Math.max(1, Math.ceil(data.columns.length / plot.w));
   let missing = 0;
   for (const value of data.values) if (Number.isNaN(value)) missing++;
   return {
     plot,
-    bar: { x: plot.x + plot.w + 14, y: plot.y, w: BAR, h: Math.min(plot.h, 220) },
+    bar: { x: plot.x + plot.w + 14, y: plot.y, w: BAR, h: Math.max(1, Math.min(plot.h - (missing ? 36 : 0), 220)) },
     rowsPerPixel,
     columnsPerPixel,
     image: share(data, rowsPerPixel, columnsPerPixel),
@@ -235,14 +239,16 @@ function paintHeatmap(
   if (across >= 12 && down >= 8) paintGrid(pen, plot, across, down, palette.surface);
   pen.frame(plot.x - 0.5, plot.y - 0.5, plot.w + 1, plot.h + 1, { color: palette.lineStrong });
   paintRowNames(pen, data, plot, palette);
+  paintGroups(pen, data, plot, palette);
   paintColumnNames(pen, data, layout, palette);
   if (layout.domain) {
     paintColorBar(pen, layout.bar, table, colorScale(layout, log), data.quantity, palette);
   }
   if (layout.missing > 0) {
-    const y = Math.min(layout.bar.y + layout.bar.h + 22, plot.y + plot.h - 6);
+    const y = layout.bar.y + layout.bar.h + 24;
     pen.hatch(layout.bar.x, y - 6, BAR, BAR, palette.lineStrong);
-    pen.text("none", layout.bar.x + BAR + 6, y, { color: palette.muted });
+    pen.text("not", layout.bar.x + BAR + 6, y - 6, { color: palette.muted });
+    pen.text("measured", layout.bar.x + BAR + 6, y + 6, { color: palette.muted });
   }
 }
 
@@ -255,9 +261,33 @@ function paintGrid(pen: Pen, plot: Box, across: number, down: number, color: str
   }
 }
 
+/** Runs of neighbouring columns that belong to the same part of the model. */
+export function columnGroups(columns: readonly string[]): { group: Group; first: number; count: number }[] {
+  const out: { group: Group; first: number; count: number }[] = [];
+  columns.forEach((name, i) => {
+    const group = componentGroup(name);
+    const last = out[out.length - 1];
+    if (last?.group === group) last.count++;
+    else out.push({ group, first: i, count: 1 });
+  });
+  return out;
+}
+
+function paintGroups(pen: Pen, data: HeatmapData, plot: Box, palette: Palette): void {
+  const groups = columnGroups(data.columns);
+  if (groups.length < 2) return;
+  const step = plot.w / data.columns.length;
+  for (const { group, first, count } of groups) {
+    const [x, w] = [plot.x + first * step, count * step];
+    pen.rect(x + 1, plot.y - 5, w - 2, 3, palette.group[group]);
+    const name = group === "other" ? "" : fitText(pen, GROUP_LABEL[group], w);
+    if (name) pen.text(name, x + w / 2, plot.y - 13, { color: palette.text, align: "center" });
+  }
+}
+
 function paintRowNames(pen: Pen, data: HeatmapData, plot: Box, palette: Palette): void {
   const step = plot.h / Math.max(1, data.rows.length);
-  const every = step >= 12 ? 1 : Math.max(1, niceStep(data.rows.length, plot.h / 16));
+  const every = step >= 11 ? 1 : Math.max(1, niceStep(data.rows.length, plot.h / 16));
   pen.text(data.rowKind, plot.x - 6, plot.y - 10, { color: palette.muted, align: "right" });
   for (let row = 0; row < data.rows.length; row += every) {
     const name = fitText(pen, data.rows[row]!, plot.x - 10);

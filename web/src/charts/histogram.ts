@@ -70,7 +70,7 @@ export function histogramBins(values: ArrayLike<number | null>): Bins {
 }
 
 export function layoutHistogram(bins: Bins, size: Size): HistogramLayout {
-  const plot = inset(size, 56, 34, 14, 36);
+  const plot = inset(size, 56, 44, 14, 36);
   const first = bins.bins[0];
   const last = bins.bins[bins.bins.length - 1];
   const single = first !== undefined && first.from === last!.to;
@@ -147,7 +147,7 @@ function paintHistogram(
   }
   paintAxisX(pen, plot, x, data.quantity, palette);
   if (bins.median === null || bins.p05 === null || bins.p95 === null) return;
-  const strip = plot.y - 6;
+  const strip = plot.y - 9;
   pen.line([x.at(bins.p05), strip, x.at(bins.p95), strip], { color: palette.text, width: 1.5 });
   for (const end of [bins.p05, bins.p95]) {
     pen.line([x.at(end), strip - 4, x.at(end), strip + 4], { color: palette.text, width: 1.5 });

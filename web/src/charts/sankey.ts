@@ -85,7 +85,7 @@ export function layoutSankey(data: FlowData, size: Size): SankeyLayout {
   for (const node of nodes) column.set(node.stage, (column.get(node.stage) ?? 0) + 1);
   const stages = 1 + Math.max(...nodes.map((node) => node.stage));
   const crowded = Math.max(...column.values());
-  const graph = sankey<FlowNode, object>()
+  const diagram = sankey<FlowNode, object>()
     .nodeId((node) => node.id)
     .nodeWidth(NODE_WIDTH)
     // half of the height at most for the space between nodes
@@ -95,10 +95,18 @@ export function layoutSankey(data: FlowData, size: Size): SankeyLayout {
     .extent([
       [MARGIN, MARGIN + 14],
       [Math.max(MARGIN + NODE_WIDTH + 1, size.width - MARGIN), Math.max(MARGIN + 15, size.height - MARGIN)],
-    ])({
+    ]);
+  const graph = diagram({
     nodes: nodes.map((node) => ({ ...node })),
     links: links.map((link) => ({ source: link.source, target: link.target, value: link.value! })),
   });
+  // with a given order of nodes d3 leaves the links of a node as they came, crossing each other
+  const top = (node: unknown) => (node as Node).y0 ?? 0;
+  for (const node of graph.nodes) {
+    node.sourceLinks?.sort((a, b) => top(a.target) - top(b.target));
+    node.targetLinks?.sort((a, b) => top(a.source) - top(b.source));
+  }
+  diagram.update(graph);
   return {
     nodes: graph.nodes.map(nodeBox),
     ribbons: graph.links.map(ribbon),
@@ -276,7 +284,7 @@ function paintName(
 ): void {
   const last = box.x + box.w / 2 > (layout.nodes.reduce((m, n) => Math.max(m, n.x), 0) * 3) / 4;
   const share = layout.total > 0 ? `${((100 * box.value) / layout.total).toFixed(0)} %` : quantity.format(box.value);
-  const label = fitText(pen, `${box.node.name} ${share}`, 150);
+  const label = fitText(pen, `${box.node.name} · ${share}`, 150);
   const x = last ? box.x - 5 : box.x + box.w + 5;
   const width = pen.measure(label);
   // over ribbons, so on a ground of its own

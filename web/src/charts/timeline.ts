@@ -68,7 +68,7 @@ export function timelineExtent(data: TimelineData, width: TimelineWidth): Range 
 }
 
 export function layoutTimeline(data: TimelineData, options: TimelineOptions, size: Size): TimelineLayout {
-  const left = Math.max(60, ...data.lanes.map((name) => roughWidth(name) + 14));
+  const left = Math.max(60, ...data.lanes.map((name) => roughWidth(name) + 16));
   const plot = inset(size, left, 4, BAR, 36);
   const domain = options.view ?? timelineExtent(data, options.width);
   const scale = linearScale(domain, [plot.x, plot.x + plot.w]);

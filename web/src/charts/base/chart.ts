@@ -37,7 +37,7 @@ export interface Chart<L, T> {
 
 /** About how wide a text is, for margins that have to be known before there is a pen. */
 export function roughWidth(text: string, size = FONT): number {
-  return text.length * size * 0.58;
+  return text.length * size * 0.62;
 }
 
 export function stepIndex(from: number | null, count: number, step: Step): number {

@@ -3,11 +3,15 @@
 
 export type Range = readonly [low: number, high: number];
 
-/** The smallest range that holds every finite value, or null when there is none. */
-export function extent(values: ArrayLike<number | null>): Range | null {
+/** The smallest range that holds every finite value from `first` to `last` (exclusive); null when there is none. */
+export function extent(
+  values: ArrayLike<number | null>,
+  first = 0,
+  last = values.length,
+): Range | null {
   let low = Infinity;
   let high = -Infinity;
-  for (let i = 0; i < values.length; i++) {
+  for (let i = first; i < last; i++) {
     const value = values[i];
     if (value == null || !Number.isFinite(value)) continue;
     if (value < low) low = value;
