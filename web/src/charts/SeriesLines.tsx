@@ -21,7 +21,9 @@ function column({ y }: Series): (number | null)[] {
   return Array.from(y, (value) => (value == null || Number.isNaN(value) ? null : value));
 }
 
-/** One table for all series. Where their x differ, what a series does not have is not a gap of it. */
+/**
+ * One table for all series. Where their x differ, what a series does not have is not a gap of it.
+ */
 export function alignedData(series: readonly Series[]): uPlot.AlignedData {
   const [first] = series;
   if (!first) return [[]];
@@ -67,7 +69,9 @@ function create(
 export function SeriesLines({ data, layout, palette, live }: SeriesLinesProps) {
   const root = useRef<HTMLDivElement>(null);
   const drawn = useRef<Drawn | null>(null);
-  const look = JSON.stringify(data.series.map(({ style }, i) => lineStroke(layout, i, style, palette)));
+  const look = JSON.stringify(
+    data.series.map(({ style }, i) => lineStroke(layout, i, style, palette)),
+  );
 
   const draw = useRedraw(() => {
     if (!root.current) return;
@@ -96,5 +100,12 @@ export function SeriesLines({ data, layout, palette, live }: SeriesLinesProps) {
     [],
   );
   const { x, y, w, h } = layout.plot;
-  return <div ref={root} className={styles.lines} style={{ left: x, top: y, width: w, height: h }} aria-hidden="true" />;
+  return (
+    <div
+      ref={root}
+      className={styles.lines}
+      style={{ left: x, top: y, width: w, height: h }}
+      aria-hidden="true"
+    />
+  );
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Matrix of cells, e.g. layer × component: one image, scaled to the plot without smoothing.
 
+import type { Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
 import { paintColorBar, ROW } from "./base/axis";
-import { roughWidth, type Cell, type Chart, type Step, type Table } from "./base/chart";
+import { roughWidth, type Chart, type Step } from "./base/chart";
 import type { ColorTable } from "./base/color";
 import { componentGroup, GROUP_LABEL, type Group } from "./base/components";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen, type Pixels } from "./base/pen";
-import type { Quantity } from "../format/units";
 import { extent, linearScale, logScale, niceStep, type Range, type Scale } from "./base/ticks";
 
 export interface HeatmapData {
@@ -27,7 +28,9 @@ export interface HeatmapOptions {
   readonly scale?: "linear" | "log";
   /** Values are differences: colours go both ways from 0. */
   readonly difference?: boolean;
-  /** Keeps colours comparable between several heatmaps or tokens; the data's own extent otherwise. */
+  /**
+   * Keeps colours comparable between several heatmaps or tokens; the data's own extent otherwise.
+   */
   readonly domain?: Range | undefined;
   /** The colour table, "energy" for energy and power, "other" for everything else. */
   readonly colors?: "energy" | "other";
@@ -38,14 +41,21 @@ export interface HeatmapCell {
   readonly column: number;
 }
 
-/** Several rows or columns share a pixel when there are more than pixels; then the farthest from 0 is shown. */
+/**
+ * Several rows or columns share a pixel when there are more than pixels; then the farthest from 0
+ * is shown.
+ */
 export interface HeatmapLayout {
   readonly plot: Box;
   readonly bar: Box;
   readonly rowsPerPixel: number;
   readonly columnsPerPixel: number;
   /** Values of the image, after sharing. */
-  readonly image: { readonly width: number; readonly height: number; readonly values: Float32Array | Float64Array };
+  readonly image: {
+    readonly width: number;
+    readonly height: number;
+    readonly values: Float32Array | Float64Array;
+  };
   readonly domain: Range | null;
   readonly missing: number;
   readonly labelsTurned: boolean;
@@ -91,8 +101,13 @@ function share(data: HeatmapData, down: number, across: number): HeatmapLayout["
   return { width, height, values };
 }
 
-export function layoutHeatmap(data: HeatmapData, options: HeatmapOptions, size: Size): HeatmapLayout {
-  const widest = (names: readonly string[]) => Math.min(LABEL, Math.max(0, ...sample(names).map((n) => roughWidth(n))));
+export function layoutHeatmap(
+  data: HeatmapData,
+  options: HeatmapOptions,
+  size: Size,
+): HeatmapLayout {
+  const widest = (names: readonly string[]) =>
+    Math.min(LABEL, Math.max(0, ...sample(names).map((n) => roughWidth(n))));
   const left = Math.max(34, widest(data.rows) + 12);
   const columnLabel = widest(data.columns);
   const room = (size.width - left - RIGHT) / Math.max(1, data.columns.length);
@@ -106,7 +121,12 @@ export function layoutHeatmap(data: HeatmapData, options: HeatmapOptions, size: 
   for (const value of data.values) if (Number.isNaN(value)) missing++;
   return {
     plot,
-    bar: { x: plot.x + plot.w + 14, y: plot.y, w: BAR, h: Math.max(1, Math.min(plot.h - (missing ? 36 : 0), 220)) },
+    bar: {
+      x: plot.x + plot.w + 14,
+      y: plot.y,
+      w: BAR,
+      h: Math.max(1, Math.min(plot.h - (missing ? 36 : 0), 220)),
+    },
     rowsPerPixel,
     columnsPerPixel,
     image: share(data, rowsPerPixel, columnsPerPixel),
@@ -118,7 +138,9 @@ export function layoutHeatmap(data: HeatmapData, options: HeatmapOptions, size: 
 
 // Of very many names a few tell how wide they are.
 function sample(names: readonly string[]): readonly string[] {
-  return names.length <= 200 ? names : names.filter((_, i) => i % 50 === 0 || i === names.length - 1);
+  return names.length <= 200
+    ? names
+    : names.filter((_, i) => i % 50 === 0 || i === names.length - 1);
 }
 
 function isNumbered(names: readonly string[]): boolean {
@@ -180,7 +202,10 @@ export function heatmapChart(
       rows.length && columns.length && contains(plot, x, y)
         ? {
             row: Math.min(rows.length - 1, Math.floor(((y - plot.y) / plot.h) * rows.length)),
-            column: Math.min(columns.length - 1, Math.floor(((x - plot.x) / plot.w) * columns.length)),
+            column: Math.min(
+              columns.length - 1,
+              Math.floor(((x - plot.x) / plot.w) * columns.length),
+            ),
           }
         : null,
     anchor: ({ plot }, cell) =>
@@ -197,7 +222,9 @@ export function heatmapChart(
       const value = data.values[row * columns.length + column]!;
       return {
         title: `${data.rowKind} ${rows[row]}, ${columns[column]}`,
-        rows: [[data.quantity.name, Number.isNaN(value) ? "not measured" : data.quantity.format(value)]],
+        rows: [
+          [data.quantity.name, Number.isNaN(value) ? "not measured" : data.quantity.format(value)],
+        ],
       };
     },
     note: (layout) => sharedNote(data, layout),
@@ -211,7 +238,12 @@ function sharedNote(data: HeatmapData, layout: HeatmapLayout): string | null {
   return parts.length ? `Each pixel shows the largest of ${parts.join(" × ")}.` : null;
 }
 
-function stepCell(rows: number, columns: number, from: HeatmapCell | null, step: Step): HeatmapCell | null {
+function stepCell(
+  rows: number,
+  columns: number,
+  from: HeatmapCell | null,
+  step: Step,
+): HeatmapCell | null {
   if (rows === 0 || columns === 0) return null;
   if (!from) return { row: 0, column: 0 };
   const clamp = (value: number, count: number) => Math.min(count - 1, Math.max(0, value));
@@ -262,7 +294,9 @@ function paintGrid(pen: Pen, plot: Box, across: number, down: number, color: str
 }
 
 /** Runs of neighbouring columns that belong to the same part of the model. */
-export function columnGroups(columns: readonly string[]): { group: Group; first: number; count: number }[] {
+export function columnGroups(
+  columns: readonly string[],
+): { group: Group; first: number; count: number }[] {
   const out: { group: Group; first: number; count: number }[] = [];
   columns.forEach((name, i) => {
     const group = componentGroup(name);
@@ -291,18 +325,30 @@ function paintRowNames(pen: Pen, data: HeatmapData, plot: Box, palette: Palette)
   pen.text(data.rowKind, plot.x - 6, plot.y - 10, { color: palette.muted, align: "right" });
   for (let row = 0; row < data.rows.length; row += every) {
     const name = fitText(pen, data.rows[row]!, plot.x - 10);
-    pen.text(name, plot.x - 6, plot.y + (row + 0.5) * step, { color: palette.text, align: "right" });
+    pen.text(name, plot.x - 6, plot.y + (row + 0.5) * step, {
+      color: palette.text,
+      align: "right",
+    });
   }
 }
 
-function paintColumnNames(pen: Pen, data: HeatmapData, layout: HeatmapLayout, palette: Palette): void {
+function paintColumnNames(
+  pen: Pen,
+  data: HeatmapData,
+  layout: HeatmapLayout,
+  palette: Palette,
+): void {
   const { plot, labelsTurned } = layout;
   const step = plot.w / Math.max(1, data.columns.length);
   const bottom = plot.y + plot.h;
   const space = labelsTurned ? 13 : 44;
-  const every = step >= (isNumbered(data.columns) ? 44 : space)
-    ? 1
-    : Math.max(1, labelsTurned ? Math.ceil(space / step) : niceStep(data.columns.length, plot.w / space));
+  const every =
+    step >= (isNumbered(data.columns) ? 44 : space)
+      ? 1
+      : Math.max(
+          1,
+          labelsTurned ? Math.ceil(space / step) : niceStep(data.columns.length, plot.w / space),
+        );
   for (let column = 0; column < data.columns.length; column += every) {
     const x = plot.x + (column + 0.5) * step;
     const name = fitText(pen, data.columns[column]!, LABEL);
@@ -313,6 +359,9 @@ function paintColumnNames(pen: Pen, data: HeatmapData, layout: HeatmapLayout, pa
     }
   }
   if (!labelsTurned) {
-    pen.text(data.columnKind, plot.x + plot.w, bottom + 27, { color: palette.muted, align: "right" });
+    pen.text(data.columnKind, plot.x + plot.w, bottom + 27, {
+      color: palette.muted,
+      align: "right",
+    });
   }
 }

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Lines over a common axis: power over time, values per layer, runs laid over each other.
 
-import { layoutLegend, paintAxisX, paintAxisY, paintLegend, paintPlate, type LegendLayout } from "./base/axis";
-import { stepIndex, type Cell, type Chart, type Description, type Table } from "./base/chart";
+import type { Phase } from "../api/schema";
+import type { Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
+import {
+  layoutLegend,
+  paintAxisX,
+  paintAxisY,
+  paintLegend,
+  paintPlate,
+  type LegendLayout,
+} from "./base/axis";
+import { stepIndex, type Chart, type Description } from "./base/chart";
 import { decimate } from "./base/decimate";
 import { inset, type Box, type Size } from "./base/geometry";
-import type { Palette, Phase } from "./base/palette";
+import type { Palette } from "./base/palette";
 import { fitText, type Pen, type Stroke } from "./base/pen";
-import type { Quantity } from "../format/units";
 import { nearest, upperBound } from "./base/search";
 import { styleStroke, type Style } from "./base/style";
 import { extent, linearScale, niceRange, type Range, type Scale } from "./base/ticks";
@@ -79,7 +88,12 @@ function inView({ x }: Series, [low, high]: Range): Range {
 }
 
 // With room above for the names of the bands and the label of a peak.
-function valueRange(data: SeriesData, ranges: readonly Range[], fromZero: boolean, height: number): Range {
+function valueRange(
+  data: SeriesData,
+  ranges: readonly Range[],
+  fromZero: boolean,
+  height: number,
+): Range {
   let low = fromZero ? 0 : Infinity;
   let high = -Infinity;
   data.series.forEach(({ y }, i) => {
@@ -94,12 +108,19 @@ function valueRange(data: SeriesData, ranges: readonly Range[], fromZero: boolea
 }
 
 export function layoutSeries(data: SeriesData, options: SeriesOptions, size: Size): SeriesLayout {
-  const legend = layoutLegend(data.series.map(({ name }) => ({ label: name, kind: "line" })), 4, size.width - 8);
+  const legend = layoutLegend(
+    data.series.map(({ name }) => ({ label: name, kind: "line" })),
+    4,
+    size.width - 8,
+  );
   const plot = inset(size, LEFT, legend.height + 28, 14, 36);
   const domain = options.view ?? seriesExtent(data);
   const x = linearScale(domain, [plot.x, plot.x + plot.w]);
   const ranges = data.series.map((series) => inView(series, domain));
-  const y = linearScale(valueRange(data, ranges, options.fromZero ?? true, plot.h), [plot.y + plot.h, plot.y]);
+  const y = linearScale(valueRange(data, ranges, options.fromZero ?? true, plot.h), [
+    plot.y + plot.h,
+    plot.y,
+  ]);
   const drawn = data.series.map((series, i) => decimate(series.x, series.y, x.at, ...ranges[i]!));
   const stops = new Set<number>();
   drawn.forEach((indices, i) => {
@@ -112,16 +133,26 @@ export function layoutSeries(data: SeriesData, options: SeriesOptions, size: Siz
 }
 
 /**
- * How the line of a series is drawn. With more points than pixels it is a hairline: anything wider costs a
- * hundred times as much to rasterise without a graphics card, and shows less.
+ * How the line of a series is drawn. With more points than pixels it is a hairline: anything wider
+ * costs a hundred times as much to rasterise without a graphics card, and shows less.
  */
-export function lineStroke(layout: SeriesLayout, i: number, style: Style, palette: Palette): Stroke {
+export function lineStroke(
+  layout: SeriesLayout,
+  i: number,
+  style: Style,
+  palette: Palette,
+): Stroke {
   const stroke = styleStroke(palette, style);
   return layout.drawn[i]!.length > layout.plot.w ? { ...stroke, width: 1 } : stroke;
 }
 
 /** Points of a series' line: x, y in pixels, NaN at gaps. */
-export function seriesPoints(series: Series, drawn: readonly number[], x: Scale, y: Scale): number[] {
+export function seriesPoints(
+  series: Series,
+  drawn: readonly number[],
+  x: Scale,
+  y: Scale,
+): number[] {
   const out: number[] = [];
   for (const index of drawn) {
     const value = series.y[index];
@@ -146,7 +177,10 @@ export function seriesTable(data: SeriesData): Table {
   return {
     columns: [
       { label: data.xQuantity.name, numeric: true },
-      ...data.series.map(({ name }) => ({ label: `${name}, ${data.yQuantity.name}`, numeric: true })),
+      ...data.series.map(({ name }) => ({
+        label: `${name}, ${data.yQuantity.name}`,
+        numeric: true,
+      })),
     ],
     rows,
   };
@@ -186,7 +220,8 @@ function describe(data: SeriesData, at: number): Description {
   const rows = data.series.map(({ name, x, y }) => {
     const index = nearest(x, at);
     const value = index >= 0 ? (y[index] ?? null) : null;
-    const text = value === null || Number.isNaN(value) ? "not measured" : data.yQuantity.format(value);
+    const text =
+      value === null || Number.isNaN(value) ? "not measured" : data.yQuantity.format(value);
     return [name, text] as const;
   });
   const band = data.bands?.find(({ from, to }) => at >= from && at < to);
@@ -213,7 +248,10 @@ function paintSeries(
   if (lines) {
     pen.clip(plot.x, plot.y - 2, plot.w, plot.h + 4, () => {
       data.series.forEach((series, i) =>
-        pen.line(seriesPoints(series, layout.drawn[i]!, x, y), lineStroke(layout, i, series.style, palette)),
+        pen.line(
+          seriesPoints(series, layout.drawn[i]!, x, y),
+          lineStroke(layout, i, series.style, palette),
+        ),
       );
     });
   }
@@ -232,22 +270,47 @@ function paintBands(pen: Pen, data: SeriesData, { plot, x }: SeriesLayout, palet
   }
 }
 
-function paintLevels(pen: Pen, data: SeriesData, { plot, y }: SeriesLayout, palette: Palette): void {
+function paintLevels(
+  pen: Pen,
+  data: SeriesData,
+  { plot, y }: SeriesLayout,
+  palette: Palette,
+): void {
   for (const { label, value } of data.levels ?? []) {
     const at = Math.round(y.at(value)) + 0.5;
     if (at < plot.y || at > plot.y + plot.h) continue;
     pen.line([plot.x, at, plot.x + plot.w, at], { color: palette.muted, dash: [5, 4] });
-    paintPlate(pen, `${label} ${data.yQuantity.format(value)}`, plot.x + plot.w - 4, at - 8, "right", palette);
+    paintPlate(
+      pen,
+      `${label} ${data.yQuantity.format(value)}`,
+      plot.x + plot.w - 4,
+      at - 8,
+      "right",
+      palette,
+    );
   }
 }
 
-function paintMarks(pen: Pen, data: SeriesData, { plot, x, y }: SeriesLayout, palette: Palette): void {
+function paintMarks(
+  pen: Pen,
+  data: SeriesData,
+  { plot, x, y }: SeriesLayout,
+  palette: Palette,
+): void {
   for (const mark of data.marks ?? []) {
     const [at, height] = [x.at(mark.x), y.at(mark.y)];
     if (at < plot.x || at > plot.x + plot.w) continue;
     pen.dot(at, height, 4, palette.text, palette.surface);
     const label = `${mark.label} ${data.yQuantity.format(mark.y)}`;
     const right = at + 8 + pen.measure(label) > plot.x + plot.w;
-    paintPlate(pen, label, at + (right ? -8 : 8), Math.max(plot.y + 7, height - 8), right ? "right" : "left", palette, true);
+    paintPlate(
+      pen,
+      label,
+      at + (right ? -8 : 8),
+      Math.max(plot.y + 7, height - 8),
+      right ? "right" : "left",
+      palette,
+      true,
+    );
   }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Treemap of where the energy went: phase > layer > component > operation. Areas are values. What would be too small
-// to be told apart is not split further; going down a level shows it.
+// Treemap of where the energy went: phase > layer > component > operation. Areas are values. What
+// would be too small to be told apart is not split further; going down a level shows it.
 
 import { treemapSquarify, type HierarchyRectangularNode } from "d3-hierarchy";
 
 import type { Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
 import { layoutLegend, paintLegend, ROW, type LegendItem, type LegendLayout } from "./base/axis";
-import type { Cell, Chart, Step, Table } from "./base/chart";
+import type { Chart, Step } from "./base/chart";
 import { cssColor, inkOn, mix, parseHex } from "./base/color";
 import { componentGroup, GROUP_LABEL, GROUPS, type Group } from "./base/components";
 import { contains, type Box, type Size } from "./base/geometry";
@@ -15,7 +16,10 @@ import { fitText, type Pen } from "./base/pen";
 
 export interface TreeNode {
   readonly name: string;
-  /** As the server has it: run, phase, section, layer, outside, component, operation, not_profiled, unattributed. */
+  /**
+   * As the server has it: run, phase, section, layer, outside, component, operation, not_profiled,
+   * unattributed.
+   */
   readonly kind: string;
   /** The whole of the node; null counts as nothing. */
   readonly value: number | null;
@@ -54,9 +58,13 @@ const HEADER = 17;
 const GAP = 1;
 const tile = treemapSquarify.ratio(1.3);
 
-const finite = (value: number | null): number => (value !== null && value > 0 && Number.isFinite(value) ? value : 0);
+const finite = (value: number | null): number =>
+  value !== null && value > 0 && Number.isFinite(value) ? value : 0;
 
-/** Adds to every node what its children leave of it, so that children and parent are the same amount. */
+/**
+ * Adds to every node what its children leave of it, so that children and parent are the same
+ * amount.
+ */
 export function closeSums(node: TreeNode): TreeNode {
   if (!node.children?.length) return node;
   const children = node.children.map(closeSums);
@@ -65,11 +73,18 @@ export function closeSums(node: TreeNode): TreeNode {
   const rest = value - sum;
   // what rounding leaves is no node
   if (rest <= Math.abs(value) * 1e-9) return { ...node, value: Math.max(value, sum), children };
-  return { ...node, value, children: [...children, { name: UNATTRIBUTED, kind: UNATTRIBUTED, value: rest }] };
+  return {
+    ...node,
+    value,
+    children: [...children, { name: UNATTRIBUTED, kind: UNATTRIBUTED, value: rest }],
+  };
 }
 
 /** The node at a path, or the deepest that exists and has children, with its path. */
-export function nodeAt(root: TreeNode, path: readonly string[]): { node: TreeNode; path: string[] } {
+export function nodeAt(
+  root: TreeNode,
+  path: readonly string[],
+): { node: TreeNode; path: string[] } {
   let node = root;
   const found: string[] = [];
   for (const name of path) {
@@ -87,13 +102,15 @@ function groupOf(node: TreeNode, inherited: Group): Group {
   return own === "other" ? inherited : own;
 }
 
-// Whether the children of a box are worth drawing: layers of a phase nearly always, operations only with room.
+// Whether the children of a box are worth drawing: layers of a phase nearly always, operations only
+// with room.
 function worthSplitting(box: Box, node: TreeNode): boolean {
   const [w, h] = node.kind === "component" ? [64, 48] : [14, 14];
   return box.w >= w && box.h >= h;
 }
 
-const hasHeader = (box: Box, depth: number): boolean => depth === 0 || (box.w > 40 && box.h > 2.2 * HEADER);
+const hasHeader = (box: Box, depth: number): boolean =>
+  depth === 0 || (box.w > 40 && box.h > 2.2 * HEADER);
 
 /** Divides a box among values, in their order. */
 export function divide(values: readonly number[], { x, y, w, h }: Box): Box[] {
@@ -116,7 +133,13 @@ export function layoutTreemap(root: TreeNode, options: TreemapOptions, size: Siz
   }));
   const legend = layoutLegend(items, 0, size.width);
   const boxes: TreemapBox[] = [];
-  const place = (each: TreeNode, at: readonly string[], depth: number, box: Box, inherited: Group) => {
+  const place = (
+    each: TreeNode,
+    at: readonly string[],
+    depth: number,
+    box: Box,
+    inherited: Group,
+  ) => {
     const children = (each.children ?? [])
       .map((child) => ({ child, value: finite(child.value) }))
       .filter(({ value }) => value > 0)
@@ -124,10 +147,22 @@ export function layoutTreemap(root: TreeNode, options: TreemapOptions, size: Siz
     const split = children.length > 0 && worthSplitting(box, each);
     const header = split && hasHeader(box, depth);
     const group = groupOf(each, inherited);
-    boxes.push({ ...box, node: each, value: finite(each.value), path: at, depth, split, header, group });
+    boxes.push({
+      ...box,
+      node: each,
+      value: finite(each.value),
+      path: at,
+      depth,
+      split,
+      header,
+      group,
+    });
     if (!split) return;
     const inner = shrink(box, GAP, header ? HEADER : GAP);
-    divide(children.map(({ value }) => value), inner).forEach((part, i) => {
+    divide(
+      children.map(({ value }) => value),
+      inner,
+    ).forEach((part, i) => {
       const { child } = children[i]!;
       place(child, [...at, child.name], depth + 1, shrink(part, GAP / 2, GAP / 2), group);
     });
@@ -150,7 +185,8 @@ export function treemapTable(root: TreeNode, quantity: Quantity): Table {
   const visit = (node: TreeNode, path: readonly string[], parent: number | null) => {
     const share = parent ? (100 * finite(node.value)) / parent : null;
     rows.push([path.join(" › ") || node.name, node.kind, node.value, share]);
-    for (const child of node.children ?? []) visit(child, [...path, child.name], finite(node.value));
+    for (const child of node.children ?? [])
+      visit(child, [...path, child.name], finite(node.value));
   };
   visit(root, [], null);
   return {
@@ -192,7 +228,8 @@ function describeNode(root: TreeNode, quantity: Quantity, path: readonly string[
     parent = node;
     node = next;
   }
-  const percent = (of: TreeNode) => `${((100 * finite(node.value)) / (finite(of.value) || 1)).toFixed(1)} %`;
+  const percent = (of: TreeNode) =>
+    `${((100 * finite(node.value)) / (finite(of.value) || 1)).toFixed(1)} %`;
   const rows: (readonly [string, string])[] = [[quantity.name, quantity.format(node.value)]];
   if (parent && parent !== root) rows.push([`of ${title(parent)}`, percent(parent)]);
   if (node !== root) rows.push(["of everything", percent(root)]);
@@ -211,13 +248,16 @@ function stepTree(
   if (step === "up") return box.depth > 0 ? box.path.slice(0, -1) : box.path;
   if (step === "down") return box.split ? boxes[at + 1]!.path : box.path;
   const parent = pathKey(box.path.slice(0, -1));
-  const siblings = boxes.filter((each) => each.depth === box.depth && pathKey(each.path.slice(0, -1)) === parent);
+  const siblings = boxes.filter(
+    (each) => each.depth === box.depth && pathKey(each.path.slice(0, -1)) === parent,
+  );
   const i = siblings.indexOf(box);
   const to = { left: i - 1, right: i + 1, first: 0, last: siblings.length - 1 }[step];
   return siblings[Math.min(siblings.length - 1, Math.max(0, to))]!.path;
 }
 
-const title = (node: TreeNode): string => (node.kind === "layer" ? `layer ${node.name}` : node.name);
+const title = (node: TreeNode): string =>
+  node.kind === "layer" ? `layer ${node.name}` : node.name;
 
 function paintTreemap(pen: Pen, quantity: Quantity, layout: TreemapLayout, palette: Palette): void {
   paintLegend(pen, layout.legend, palette, ({ label }) => {
@@ -234,18 +274,34 @@ function paintTreemap(pen: Pen, quantity: Quantity, layout: TreemapLayout, palet
 
 // The first text that fits.
 function firstFitting(pen: Pen, texts: readonly string[], width: number, bold = false): string {
-  return texts.find((text) => pen.measure(text, undefined, bold) <= width) ?? fitText(pen, texts[1]!, width, undefined, bold);
+  return (
+    texts.find((text) => pen.measure(text, undefined, bold) <= width) ??
+    fitText(pen, texts[1]!, width, undefined, bold)
+  );
 }
 
-function paintParent(pen: Pen, box: TreemapBox, quantity: Quantity, total: number, palette: Palette): void {
+function paintParent(
+  pen: Pen,
+  box: TreemapBox,
+  quantity: Quantity,
+  total: number,
+  palette: Palette,
+): void {
   pen.rect(box.x, box.y, box.w, box.h, box.depth % 2 ? palette.line : palette.sunken);
   if (!box.header) return;
   const share = total > 0 ? `${((100 * box.value) / total).toFixed(0)} %` : "";
   const amount = box.depth === 0 ? quantity.format(box.node.value) : share;
   const bold = box.depth < 2;
   const name = title(box.node);
-  const texts = [`${name}  ${amount}`, name, ...(box.node.kind === "layer" ? [`L${box.node.name}`] : [])];
-  pen.text(firstFitting(pen, texts, box.w - 8, bold), box.x + 4, box.y + 9, { color: palette.text, bold });
+  const texts = [
+    `${name}  ${amount}`,
+    name,
+    ...(box.node.kind === "layer" ? [`L${box.node.name}`] : []),
+  ];
+  pen.text(firstFitting(pen, texts, box.w - 8, bold), box.x + 4, box.y + 9, {
+    color: palette.text,
+    bold,
+  });
 }
 
 function paintRest(pen: Pen, box: TreemapBox, palette: Palette): void {
@@ -274,5 +330,7 @@ function paintLeaf(pen: Pen, box: TreemapBox, quantity: Quantity, palette: Palet
 function leafColor({ node, group }: TreemapBox, palette: Palette): string {
   let hash = 0;
   for (let i = 0; i < node.name.length; i++) hash = (hash * 31 + node.name.charCodeAt(i)) & 0xffff;
-  return cssColor(mix(parseHex(palette.group[group]), parseHex(palette.groupEnd[group]), (hash % 4) * 0.12));
+  return cssColor(
+    mix(parseHex(palette.group[group]), parseHex(palette.groupEnd[group]), (hash % 4) * 0.12),
+  );
 }

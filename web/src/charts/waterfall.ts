@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Per token: components stacked, and the running total as a line on an axis of its own.
 
-import { layoutLegend, paintAxisX, paintAxisY, paintLegend, type LegendItem, type LegendLayout } from "./base/axis";
-import { stepIndex, type Cell, type Chart, type Table } from "./base/chart";
+import { quantities, type Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
+import {
+  layoutLegend,
+  paintAxisX,
+  paintAxisY,
+  paintLegend,
+  type LegendItem,
+  type LegendLayout,
+} from "./base/axis";
+import { stepIndex, type Chart } from "./base/chart";
 import { componentGroup, GROUPS } from "./base/components";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import { componentColors, type Palette } from "./base/palette";
 import type { Pen } from "./base/pen";
-import { quantities, type Quantity } from "../format/units";
 import { linearScale, niceRange, type Range, type Scale } from "./base/ticks";
 
 export interface WaterfallSeries {
@@ -61,7 +69,10 @@ const POSITION = quantities.plain("token");
 
 const known = (value: number): number => (value > 0 ? value : 0);
 
-/** At most `most` stacks in the order of a forward pass by group, the smaller series summed as the last. */
+/**
+ * At most `most` stacks in the order of a forward pass by group, the smaller series summed as the
+ * last.
+ */
 export function stacks(data: WaterfallData, most: number): Stack[] {
   const count = data.positions.length;
   const columns = data.series.map((series) => ({
@@ -82,7 +93,10 @@ export function stacks(data: WaterfallData, most: number): Stack[] {
   return out;
 }
 
-function totals(all: readonly Stack[], count: number): { sums: Float64Array; running: Float64Array } {
+function totals(
+  all: readonly Stack[],
+  count: number,
+): { sums: Float64Array; running: Float64Array } {
   const sums = new Float64Array(count);
   for (const stack of all) for (let i = 0; i < count; i++) sums[i]! += stack.values[i]!;
   const running = new Float64Array(count);
@@ -130,7 +144,12 @@ export function waterfallTable(data: WaterfallData): Table {
   const rows = data.positions.map((position, i): Cell[] => {
     const values = data.series.map((series) => series.values[i] ?? Number.NaN);
     for (const value of values) total += known(value);
-    return [position, data.texts[i] ?? "", ...values.map((v) => (Number.isNaN(v) ? null : v)), total];
+    return [
+      position,
+      data.texts[i] ?? "",
+      ...values.map((v) => (Number.isNaN(v) ? null : v)),
+      total,
+    ];
   });
   return {
     columns: [
@@ -170,7 +189,7 @@ export function waterfallChart(
       return i < 0 ? null : i;
     },
     describe: (token) => ({
-      title: `token ${data.positions[token]} ${JSON.stringify(data.texts[token] ?? "")}`,
+      title: `token ${data.positions[token]} “${data.texts[token] ?? ""}”`,
       rows: [
         [data.quantity.name, data.quantity.format(sums[token]!)],
         ...[...all]
@@ -181,7 +200,9 @@ export function waterfallChart(
       ],
     }),
     note: (layout) =>
-      layout.tokensPerBar > 1 ? `Each bar shows the costliest of ${layout.tokensPerBar} tokens.` : null,
+      layout.tokensPerBar > 1
+        ? `Each bar shows the costliest of ${layout.tokensPerBar} tokens.`
+        : null,
   };
 }
 
@@ -193,7 +214,10 @@ function paintWaterfall(
   palette: Palette,
 ): void {
   const { plot, bars, scale } = layout;
-  const colors = componentColors(palette, all.map((stack) => stack.name));
+  const colors = componentColors(
+    palette,
+    all.map((stack) => stack.name),
+  );
   paintLegend(pen, layout.legend, palette, ({ label }) => colors.get(label) ?? lineStroke(palette));
   paintAxisY(pen, plot, scale, data.quantity, palette);
   const base = plot.y + plot.h;
@@ -211,7 +235,11 @@ function paintWaterfall(
       pen.rect(bar.x, y0 - h, bar.w - gap, h > 3 ? h - 1 : h, color);
     });
   }
-  pen.line([plot.x, base, ...layout.line], { ...lineStroke(palette), color: palette.surface, width: 4 });
+  pen.line([plot.x, base, ...layout.line], {
+    ...lineStroke(palette),
+    color: palette.surface,
+    width: 4,
+  });
   pen.line([plot.x, base, ...layout.line], lineStroke(palette));
   paintAxisY(pen, plot, layout.cumulative, { ...data.quantity, name: "total" }, palette, "right");
   const positions = linearScale(

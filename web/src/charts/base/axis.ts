@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Axes and legends, the same in every chart.
 
+import type { Quantity } from "../../format/units";
 import { roughWidth } from "./chart";
 import { withAlpha, type ColorTable } from "./color";
 import type { Box } from "./geometry";
-import { fitText, FONT, type Pen, type Stroke } from "./pen";
 import type { Palette } from "./palette";
-import type { Quantity } from "../../format/units";
+import { fitText, FONT, type Pen, type Stroke } from "./pen";
 import type { Scale } from "./ticks";
 
 export const ROW = 16;
 
 /** One unit for all ticks, except where they span decades and none suits all. */
-export function tickLabels(quantity: Quantity, ticks: readonly number[]): ReturnType<Quantity["axis"]> {
+export function tickLabels(
+  quantity: Quantity,
+  ticks: readonly number[],
+): ReturnType<Quantity["axis"]> {
   const low = Math.min(...ticks);
   if (ticks.length < 2 || !(low > 0) || Math.max(...ticks) / low < 999) return quantity.axis(ticks);
   const short = (tick: number) => quantity.format(tick).replace(/\.0+(?!\d)/, "");
@@ -77,7 +80,10 @@ export interface LegendItem {
 /** The colour of an item, or how its line is drawn. */
 export type LegendColor = (item: LegendItem) => string | Stroke;
 
-/** A legend in rows as wide as the chart; known before there is a pen, so that the plot can begin below it. */
+/**
+ * A legend in rows as wide as the chart; known before there is a pen, so that the plot can begin
+ * below it.
+ */
 export interface LegendLayout {
   readonly places: readonly { readonly item: LegendItem; readonly x: number; readonly y: number }[];
   readonly height: number;
@@ -101,7 +107,12 @@ export function layoutLegend(items: readonly LegendItem[], x: number, width: num
   return { places, height: items.length ? (row + 1) * ROW : 0 };
 }
 
-export function paintLegend(pen: Pen, legend: LegendLayout, palette: Palette, color: LegendColor): void {
+export function paintLegend(
+  pen: Pen,
+  legend: LegendLayout,
+  palette: Palette,
+  color: LegendColor,
+): void {
   for (const { item, x, y } of legend.places) {
     paintKey(pen, item, color(item), x, y, palette);
     pen.text(fitText(pen, item.label, 180), x + KEY, y, { color: palette.text });
@@ -165,6 +176,12 @@ export function paintPlate(
   bold = false,
 ): void {
   const width = pen.measure(text, FONT, bold);
-  pen.rect(align === "right" ? x - width - 2 : x - 2, y - 7, width + 4, 14, withAlpha(palette.surface, 0.82));
+  pen.rect(
+    align === "right" ? x - width - 2 : x - 2,
+    y - 7,
+    width + 4,
+    14,
+    withAlpha(palette.surface, 0.82),
+  );
   pen.text(text, x, y, { color: palette.text, align, bold });
 }

@@ -11,14 +11,6 @@ export interface Description {
   readonly rows: readonly (readonly [label: string, value: string])[];
 }
 
-export type Cell = string | number | null;
-
-/** What a chart shows, as a table. Numbers are the values that were drawn, unrounded, null where there is none. */
-export interface Table {
-  readonly columns: readonly { readonly label: string; readonly numeric: boolean }[];
-  readonly rows: readonly (readonly Cell[])[];
-}
-
 export type Step = "left" | "right" | "up" | "down" | "first" | "last";
 
 /** L is the chart's layout, T what can be pointed at in it. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Fewer points for the same picture: in every pixel column the first, lowest, highest and last value stay,
-// so neither a peak nor a gap can vanish.
+// Fewer points for the same picture: in every pixel column the first, lowest, highest and last
+// value stay, so neither a peak nor a gap can vanish.
 
 /**
- * Indices to draw, ascending, of the points from `first` to `last` (exclusive), whose `x` ascends. `column`
- * gives the pixel column of an x. A value that is not finite is a gap; of a run of gaps in a column one stays.
+ * Indices to draw, ascending, of the points from `first` to `last` (exclusive), whose `x` ascends.
+ * `column` gives the pixel column of an x. A value that is not finite is a gap; of a run of gaps in
+ * a column one stays.
  */
 export function decimate(
   x: ArrayLike<number>,

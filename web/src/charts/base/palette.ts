@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The colours of a chart in the current theme, read from the custom properties of theme.css.
 
+import type { Phase } from "../../api/schema";
+import { DOMAINS as PARTS, PHASES } from "../../format/names";
 import { cssColor, diverging, mix, parseHex, sequential, type ColorTable } from "./color";
 import { componentGroup, GROUPS, type Group } from "./components";
 import type { Stroke } from "./pen";
 
-export const DOMAINS = ["cpu", "gpu", "ane", "dram", "soc", "other", "total"] as const;
+export const DOMAINS = [...PARTS, "total"] as const;
 export type Domain = (typeof DOMAINS)[number];
 
 /** So that lines can be told apart without colour. */
@@ -21,9 +23,6 @@ export const DASHES: Record<Domain, readonly number[]> = {
 
 /** Of the runs of a comparison, in their order. */
 export const RUN_DASHES: readonly (readonly number[])[] = [[], [8, 3], [2, 2], [8, 3, 2, 3]];
-
-export const PHASES = ["pre_inference", "prefill", "decode", "post_inference"] as const;
-export type Phase = (typeof PHASES)[number];
 
 const PHASE_PROPERTY: Record<Phase, string> = {
   pre_inference: "--phase-pre",
@@ -94,7 +93,9 @@ export function componentColors(palette: Palette, names: readonly string[]): Map
   for (const group of GROUPS) {
     const members = names.filter((name) => componentGroup(name) === group);
     const [from, to] = [parseHex(palette.group[group]), parseHex(palette.groupEnd[group])];
-    members.forEach((name, i) => out.set(name, cssColor(mix(from, to, i / Math.max(1, members.length - 1)))));
+    members.forEach((name, i) =>
+      out.set(name, cssColor(mix(from, to, i / Math.max(1, members.length - 1)))),
+    );
   }
   return out;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What charts draw with. One painter per chart serves the screen, PNG and SVG, so that they cannot differ.
+// What charts draw with. One painter per chart serves the screen, PNG and SVG, so that they cannot
+// differ.
 
 import type { Size } from "./geometry";
 
