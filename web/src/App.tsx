@@ -12,6 +12,7 @@ import { useActions, type Action } from "./ui/actions";
 import { Help } from "./ui/Help";
 import { Palette } from "./ui/Palette";
 import { TokenGate } from "./ui/TokenGate";
+import { Undo } from "./views/history/Undo";
 import { views, type View } from "./views/views";
 import styles from "./App.module.css";
 
@@ -38,6 +39,7 @@ export function App({ client }: { readonly client: QueryClient }) {
             <view.Component />
           </Suspense>
         </main>
+        <Undo />
         {open === "help" && <Help onClose={() => setOpen(null)} />}
         {open === "palette" && <Palette onClose={() => setOpen(null)} />}
         <LiveRegion />

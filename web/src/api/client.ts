@@ -32,6 +32,8 @@ export interface Options {
   readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
   readonly accept?: string;
   readonly signal?: AbortSignal;
+  /** Sent even if the page is gone before the answer. */
+  readonly keepalive?: boolean;
 }
 
 /** The address of a request, e.g. for a link to an export. Parameters that are null are left out. */
@@ -73,6 +75,7 @@ export async function request(path: string, options: Options = {}): Promise<Resp
       headers,
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       ...(options.signal ? { signal: options.signal } : {}),
+      keepalive: options.keepalive ?? false,
     });
   } catch (error) {
     if (options.signal?.aborted) throw error;

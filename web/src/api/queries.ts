@@ -2,15 +2,18 @@
 // What the server knows, as TanStack queries. A run that has ended never changes, apart from its labels.
 
 import { queryOptions, QueryClient } from "@tanstack/react-query";
-import { ApiError, getJson, getPage, runPath, type Params } from "./client";
+import { ApiError, getJson, getPage, request, runPath, type Params } from "./client";
 import { getF32, type Block } from "./f32";
 import type {
   Accepted,
   Attention,
   Capabilities,
+  CompareRequest,
+  Comparison,
   Flow,
   GenerateRequest,
   GridTable,
+  LabelRequest,
   MatrixHead,
   Model,
   Operations,
@@ -19,6 +22,8 @@ import type {
   PowerStatus,
   Queue,
   Routing,
+  RunFields,
+  RunGroup,
   RunReport,
   RunSummary,
   Store,
@@ -67,6 +72,22 @@ export const queries = {
       queryKey: ["runs", params],
       queryFn: ({ signal }) => getPage<RunSummary>("/runs", { params, signal }),
     }),
+  /** Runs with `fields` only: for lists of many. */
+  runFields: (fields: readonly (keyof RunFields)[], params: Params) =>
+    queryOptions({
+      queryKey: ["runs", "fields", fields, params],
+      queryFn: ({ signal }) => getPage<RunFields>("/runs", { params: { ...params, fields: fields.join(",") }, signal }),
+    }),
+  groups: (by: "prompt" | "model" | "experiment" | "tag", params: Params = {}) =>
+    queryOptions({
+      queryKey: ["runs", "groups", by, params],
+      queryFn: ({ signal }) => getPage<RunGroup>("/runs/groups", { params: { ...params, by }, signal }),
+    }),
+  comparison: (body: CompareRequest) =>
+    queryOptions({
+      queryKey: ["compare", body],
+      queryFn: ({ signal }) => getJson<Comparison>("/compare", { body, signal }),
+    }),
   report: (id: string, attribution: "auto" | "time" | "activity" = "auto") =>
     queryOptions({
       queryKey: ["run", id, "summary", attribution],
@@ -81,6 +102,12 @@ export const queries = {
     queryOptions({
       queryKey: ["run", id, "tokens"],
       queryFn: ({ signal }) => getJson<Tokens>(runPath(id, "/tokens"), { signal }),
+    }),
+  /** How the generated tokens of one run spread, without the tokens. */
+  spread: (id: string) =>
+    queryOptions({
+      queryKey: ["run", id, "spread"],
+      queryFn: ({ signal }) => getJson<Tokens>(runPath(id, "/tokens"), { params: { from: 0, to: 0 }, signal }),
     }),
   power: (id: string, params: Params = {}) =>
     queryOptions({
@@ -123,4 +150,9 @@ export const actions = {
   generate: (body: GenerateRequest) => getJson<Accepted>("/generate", { body: { ...body, wait: false } }),
   cancel: (id: string) =>
     getJson<{ run_id: string; status: "cancelling" | "cancelled" }>(runPath(id, "/cancel"), { method: "POST" }),
+  label: (id: string, body: LabelRequest) => getJson<RunSummary>(runPath(id), { method: "PATCH", body }),
+  /** `leaving`: the page will not be there for the answer. */
+  remove: async (id: string, leaving = false): Promise<void> => {
+    await request(runPath(id), { method: "DELETE", keepalive: leaving });
+  },
 };

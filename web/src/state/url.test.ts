@@ -50,6 +50,7 @@ function someState(random: () => number): ViewState {
     mode: pick(["any", "deep"] as const),
     from: maybe(word),
     to: maybe(word),
+    alike: maybe(word),
     sort: pick(SORTS),
     group: pick(["none", "prompt"] as const),
     page: index(),

@@ -76,6 +76,8 @@ export const fields = {
   mode: oneOf("any", "minimal", "standard", "deep"),
   from: optionalText,
   to: optionalText,
+  /** Those with the prompt of this run. */
+  alike: optionalText,
   sort: oneOf(...SORTS),
   group: oneOf("none", "prompt", "model", "experiment", "tag"),
   page: count(0),

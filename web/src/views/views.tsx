@@ -17,4 +17,12 @@ export function later(load: () => Promise<ComponentType>): ComponentType {
   return lazy(async () => ({ default: await load() }));
 }
 
-export const views: readonly View[] = [{ name: "live", title: "Live", keys: "g l", Component: Live }];
+export const views: readonly View[] = [
+  { name: "live", title: "Live", keys: "g l", Component: Live },
+  {
+    name: "history",
+    title: "History",
+    keys: "g h",
+    Component: later(async () => (await import("./history/History")).History),
+  },
+];

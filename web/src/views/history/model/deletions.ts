@@ -33,7 +33,7 @@ export interface Deletions {
 /** `send` asks the server; `leaving` says that the page will not be there for the answer. */
 export function makeDeletions(
   send: (id: string, leaving: boolean) => Promise<void>,
-  settled: () => void,
+  settled: () => void | Promise<unknown>,
   delay = UNDO_MS,
 ): Deletions {
   const use = create<DeletionState>(() => ({ deletions: [], failure: null }));
@@ -53,7 +53,8 @@ export function makeDeletions(
     } catch (error) {
       use.setState({ failure: { label, reason: error instanceof Error ? error.message : String(error) } });
     }
-    settled();
+    // it comes back, or is gone from the list, only when there is a new list
+    await settled();
     drop(id);
   }
 

@@ -6,7 +6,7 @@ describe("what is asked for", () => {
   it("is everything when nothing is chosen", () => {
     expect(isFiltered(NO_FILTERS)).toBe(false);
     expect(isFiltered({ ...NO_FILTERS, search: "  " })).toBe(false);
-    expect(Object.values(filterParams(NO_FILTERS))).toEqual(Array(8).fill(null));
+    expect(Object.values(filterParams(NO_FILTERS))).toEqual(Array(9).fill(null));
   });
 
   it("is what was chosen", () => {
@@ -19,6 +19,7 @@ describe("what is asked for", () => {
       mode: "deep",
       from: "2026-11-01",
       to: "2026-11-30",
+      alike: "20261129-013653-5dac66",
     } as const;
     expect(isFiltered(filters)).toBe(true);
     expect(pageParams(filters, "-created_at", 2)).toEqual({
@@ -30,6 +31,7 @@ describe("what is asked for", () => {
       mode: "deep",
       date_from: "2026-11-01",
       date_to: "2026-11-30",
+      same_prompt_as: "20261129-013653-5dac66",
       sort: "-created_at",
       limit: 50,
       offset: 100,

@@ -7,7 +7,7 @@ import type { Sort, SortKey, ViewState } from "../../../state/view";
 /** The part of the view's state that says which runs are meant. */
 export type Filters = Pick<
   ViewState,
-  "search" | "model" | "tag" | "experiment" | "status" | "mode" | "from" | "to"
+  "search" | "model" | "tag" | "experiment" | "status" | "mode" | "from" | "to" | "alike"
 >;
 
 export const NO_FILTERS: Filters = {
@@ -19,6 +19,7 @@ export const NO_FILTERS: Filters = {
   mode: "any",
   from: null,
   to: null,
+  alike: null,
 };
 
 /** Parameters of GET /runs and GET /runs/groups; null says nothing. */
@@ -33,6 +34,7 @@ export function filterParams(filters: Filters): Record<string, string | null> {
     mode: chosen(filters.mode),
     date_from: filters.from,
     date_to: filters.to,
+    same_prompt_as: filters.alike,
   };
 }
 
