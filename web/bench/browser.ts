@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Builds the gallery, serves it on loopback and opens it in Debian's chromium.
 
-import { chromium, type Browser, type Page } from "playwright-core";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { chromium, type Browser, type Page } from "playwright-core";
 import { build, preview } from "vite";
 
 export interface Gallery {
@@ -21,7 +21,11 @@ export async function openGallery(): Promise<Gallery> {
     ...config,
     build: { outDir, emptyOutDir: true, rollupOptions: { input: join(root, "gallery.html") } },
   });
-  const server = await preview({ ...config, build: { outDir }, preview: { port: 0, host: "127.0.0.1" } });
+  const server = await preview({
+    ...config,
+    build: { outDir },
+    preview: { port: 0, host: "127.0.0.1" },
+  });
   const address = server.httpServer.address();
   if (address === null || typeof address === "string") throw new Error("the gallery has no port");
   const browser = await chromium.launch({
@@ -35,7 +39,9 @@ export async function openGallery(): Promise<Gallery> {
       page.on("pageerror", (error) => {
         throw error;
       });
-      await page.goto(`http://127.0.0.1:${address.port}/gallery.html?${query}`, { waitUntil: "networkidle" });
+      await page.goto(`http://127.0.0.1:${address.port}/gallery.html?${query}`, {
+        waitUntil: "networkidle",
+      });
       return page;
     },
     close: async () => {

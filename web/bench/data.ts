@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Made-up runs for the gallery and the benchmarks: a small dense model with one hot layer, the same each time.
+// Made-up runs for the gallery and the benchmarks: a small dense model with one hot layer, the same
+// each time.
 
-import { quantities } from "../src/format/units";
 import type { BarsData } from "../src/charts/bars";
 import { ATTENTION, MLP } from "../src/charts/base/components";
 import type { HeatmapData } from "../src/charts/heatmap";
@@ -10,9 +10,15 @@ import type { PowerData } from "../src/charts/power";
 import type { FlowData, FlowLink, FlowNode } from "../src/charts/sankey";
 import type { ScatterData } from "../src/charts/scatter";
 import type { SeriesData } from "../src/charts/series";
-import { sectionSpans, timelineData, type Span, type TimelineData } from "../src/charts/timelineData";
+import {
+  sectionSpans,
+  timelineData,
+  type Span,
+  type TimelineData,
+} from "../src/charts/timelineData";
 import type { TreeNode } from "../src/charts/treemap";
 import type { WaterfallData } from "../src/charts/waterfall";
+import { quantities } from "../src/format/units";
 
 /** mulberry32 */
 export function random(seed: number): () => number {
@@ -26,8 +32,14 @@ export function random(seed: number): () => number {
 }
 
 const COMPONENTS = [
-  ...ATTENTION.filter((name) => !["qkv_proj", "attn_gate", "post_attention_norm", "recurrent", "qk_norm"].includes(name)),
-  ...MLP.filter((name) => !["gate_up_proj", "router", "experts", "shared_expert", "post_ffw_norm"].includes(name)),
+  ...ATTENTION.filter(
+    (name) =>
+      !["qkv_proj", "attn_gate", "post_attention_norm", "recurrent", "qk_norm"].includes(name),
+  ),
+  ...MLP.filter(
+    (name) =>
+      !["gate_up_proj", "router", "experts", "shared_expert", "post_ffw_norm"].includes(name),
+  ),
 ];
 
 const WEIGHT: Record<string, number> = {
@@ -57,7 +69,14 @@ export function heatmap(layers: number, seed = 1): HeatmapData {
       values[row * columns.length + column] = cost * hot * (0.85 + 0.3 * next());
     }),
   );
-  return { rows, columns, values, quantity: quantities.energy, rowKind: "layer", columnKind: "component" };
+  return {
+    rows,
+    columns,
+    values,
+    quantity: quantities.energy,
+    rowKind: "layer",
+    columnKind: "component",
+  };
 }
 
 export function tokenHeatmap(tokens: number, layers: number): HeatmapData {
@@ -116,18 +135,32 @@ export function timeline(tokens: number, perToken: number): TimelineData {
   }
   const decode = at - decodeStart;
   add(0, "decode", decodeStart, at, decode * 4.3);
-  for (const [start, names] of [[22, ["kv_cache_store"]], [decodeStart, ["kv_cache_append"]]] as const) {
+  for (const [start, names] of [
+    [22, ["kv_cache_store"]],
+    [decodeStart, ["kv_cache_append"]],
+  ] as const) {
     const whole = start === 22 ? 90 : decode;
-    const all = ["embedding_lookup", "position_embedding", "layers", "lm_head", "sampling", ...names];
+    const all = [
+      "embedding_lookup",
+      "position_embedding",
+      "layers",
+      "lm_head",
+      "sampling",
+      ...names,
+    ];
     const shares = [0.01, 0.03, 0.72, 0.16, 0.05, 0.02];
     spans.push(
-      ...sectionSpans(1, start, all.map((name, i) => ({
-        name,
-        start_ms: start + i / 100,
-        end_ms: start + whole - i / 100,
-        duration_ms: whole * shares[i]!,
-        energy_mj: whole * shares[i]! * 4.1,
-      }))),
+      ...sectionSpans(
+        1,
+        start,
+        all.map((name, i) => ({
+          name,
+          start_ms: start + i / 100,
+          end_ms: start + whole - i / 100,
+          duration_ms: whole * shares[i]!,
+          energy_mj: whole * shares[i]! * 4.1,
+        })),
+      ),
     );
   }
   add(0, "post_inference", at, at + 8, 24);
@@ -138,7 +171,10 @@ export function waterfall(tokens: number): WaterfallData {
   const next = random(4);
   const names = [...COMPONENTS, "lm_head", "sampling", "unattributed"];
   const words = ["Once", " upon", " a", " time", ",", " there", " was", " a", " fox", "."];
-  const spike = Array.from({ length: tokens }, (_, i) => (i % 23 === 7 ? 1.6 : 1) * (1 + i / tokens / 3));
+  const spike = Array.from(
+    { length: tokens },
+    (_, i) => (i % 23 === 7 ? 1.6 : 1) * (1 + i / tokens / 3),
+  );
   return {
     positions: Array.from({ length: tokens }, (_, i) => i + 12),
     texts: Array.from({ length: tokens }, (_, i) => words[i % words.length]!),
@@ -163,7 +199,9 @@ export function tree(layers: number): TreeNode {
     return { name, kind: "component", value, children };
   };
   const layer = (i: number, factor: number): TreeNode => {
-    const children = COMPONENTS.map((name) => component(name, factor * (i === layers - 3 ? 1.6 : 1)));
+    const children = COMPONENTS.map((name) =>
+      component(name, factor * (i === layers - 3 ? 1.6 : 1)),
+    );
     return { name: String(i), kind: "layer", value: sum(children) * 1.02, children };
   };
   const phase = (name: string, factor: number): TreeNode => {
@@ -176,11 +214,16 @@ export function tree(layers: number): TreeNode {
     });
     return { name, kind: "phase", value: sum(children) * 1.03, children };
   };
-  const children = [phase("prefill", 0.3), phase("decode", 1), { name: "pre_inference", kind: "phase", value: 12 }];
+  const children = [
+    phase("prefill", 0.3),
+    phase("decode", 1),
+    { name: "pre_inference", kind: "phase", value: 12 },
+  ];
   return { name: "run", kind: "run", value: sum(children) * 1.01, children };
 }
 
-const sum = (nodes: readonly TreeNode[]): number => nodes.reduce((total, node) => total + (node.value ?? 0), 0);
+const sum = (nodes: readonly TreeNode[]): number =>
+  nodes.reduce((total, node) => total + (node.value ?? 0), 0);
 
 export function flow(layers: number): FlowData {
   const next = random(6);
@@ -189,7 +232,11 @@ export function flow(layers: number): FlowData {
   const into: Record<string, number> = { attention: 0, mlp: 0, other: 0 };
   const link = (id: string, name: string, parts: Record<string, number>) => {
     nodes.push({ id, name, stage: 1 });
-    links.push({ source: "input", target: id, value: Object.values(parts).reduce((a, b) => a + b, 0) });
+    links.push({
+      source: "input",
+      target: id,
+      value: Object.values(parts).reduce((a, b) => a + b, 0),
+    });
     for (const [part, value] of Object.entries(parts)) {
       links.push({ source: id, target: part, value });
       into[part] = (into[part] ?? 0) + value;
@@ -202,7 +249,8 @@ export function flow(layers: number): FlowData {
   link("outside", "outside the layers", { other: 12 });
   link("unattributed", "unattributed", { unattributed: 5 });
   for (const name of ["attention", "mlp", "other", "unattributed"]) {
-    if (name !== "unattributed") nodes.push({ id: name, name: name === "mlp" ? "MLP" : name, stage: 2 });
+    if (name !== "unattributed")
+      nodes.push({ id: name, name: name === "mlp" ? "MLP" : name, stage: 2 });
   }
   // what is not attributed goes to the output at once
   const direct = links.filter((each) => each.source !== "unattributed");
@@ -218,7 +266,8 @@ export function power(samples: number): PowerData {
   const next = random(7);
   const timestamp_ms = Float64Array.from({ length: samples }, (_, i) => i * 10);
   const end = samples * 10;
-  const load = (t: number) => (t < end * 0.05 ? 0.25 : t < end * 0.2 ? 1 : t < end * 0.96 ? 0.72 : 0.3);
+  const load = (t: number) =>
+    t < end * 0.05 ? 0.25 : t < end * 0.2 ? 1 : t < end * 0.96 ? 0.72 : 0.3;
   const line = (watts: number, noise: number) =>
     Array.from(timestamp_ms, (t, i) =>
       i > samples * 0.55 && i < samples * 0.58 ? null : 1000 * (load(t) * watts + noise * next()),
@@ -258,7 +307,8 @@ export function runsOverlaid(): SeriesData {
 export function perLayer(layers: number): SeriesData {
   const next = random(9);
   const x = Float64Array.from({ length: layers }, (_, i) => i);
-  const line = (i: number) => Array.from(x, (layer) => (10 + i * 2) * (layer === layers - 3 ? 1.5 : 1) + next());
+  const line = (i: number) =>
+    Array.from(x, (layer) => (10 + i * 2) * (layer === layers - 3 ? 1.5 : 1) + next());
   return {
     series: [0, 1, 2].map((i) => ({ name: `run ${"ABC"[i]}`, x, y: line(i), style: { run: i } })),
     xQuantity: quantities.plain("layer"),
@@ -295,7 +345,9 @@ export function componentBars(): BarsData {
       value: i === 6 ? null : costOf(name) * 40,
       low: i < 4 ? costOf(name) * 36 : null,
       high: i < 4 ? costOf(name) * 45 : null,
-      style: { group: (ATTENTION as readonly string[]).includes(name) ? "attention" : "mlp" } as const,
+      style: {
+        group: (ATTENTION as readonly string[]).includes(name) ? "attention" : "mlp",
+      } as const,
       detail: i === 6 ? "" : `${((100 * costOf(name)) / total).toFixed(1)} %`,
     })),
     quantity: quantities.energy,
@@ -335,6 +387,9 @@ export function changeBars(): BarsData {
 
 export function spread(tokens: number): HistogramData {
   const next = random(11);
-  const values = Float64Array.from({ length: tokens }, () => 24 + 3 * (next() + next() + next()) + next() ** 20 * 30);
+  const values = Float64Array.from(
+    { length: tokens },
+    () => 24 + 3 * (next() + next() + next()) + next() ** 20 * 30,
+  );
   return { values, quantity: quantities.energyNamed("energy per token"), kind: "tokens" };
 }

@@ -5,8 +5,8 @@ import { CanvasPen } from "../src/charts/base/canvasPen";
 import type { Chart } from "../src/charts/base/chart";
 import { paletteFrom } from "../src/charts/base/palette";
 import { heatmapChart } from "../src/charts/heatmap";
-import { sankeyChart } from "../src/charts/sankey";
 import { powerSeries } from "../src/charts/power";
+import { sankeyChart } from "../src/charts/sankey";
 import { seriesChart } from "../src/charts/series";
 import { timelineChart, timelineExtent } from "../src/charts/timeline";
 import { closeSums, treemapChart } from "../src/charts/treemap";
@@ -50,7 +50,11 @@ function cases(): Case[] {
       most_ms: 33,
       make: (round) => erase(heatmapChart(round % 2 ? shifted : big)),
     },
-    { name: "heatmap 33 layers × 22, a token", most_ms: 16, make: () => erase(heatmapChart(cells)) },
+    {
+      name: "heatmap 33 layers × 22, a token",
+      most_ms: 16,
+      make: () => erase(heatmapChart(cells)),
+    },
     {
       name: `timeline of ${spans.start_ms.length} spans`,
       most_ms: 35,

@@ -5,7 +5,13 @@ import { CanvasChart, type CommonProps } from "./base/CanvasChart";
 import type { Box } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import type { Pen } from "./base/pen";
-import { heatmapChart, type HeatmapCell, type HeatmapData, type HeatmapLayout, type HeatmapOptions } from "./heatmap";
+import {
+  heatmapChart,
+  type HeatmapCell,
+  type HeatmapData,
+  type HeatmapLayout,
+  type HeatmapOptions,
+} from "./heatmap";
 
 export interface CanvasHeatmapProps extends CommonProps, HeatmapOptions {
   /** Keep the object while nothing in it changes: a new one is laid out and drawn. */

@@ -5,7 +5,13 @@ import { quantities } from "../format/units";
 import { CanvasChart, type CommonProps } from "./base/CanvasChart";
 import { withAlpha } from "./base/color";
 import type { Range } from "./base/ticks";
-import { timelineChart, timelineExtent, timelineHeight, type TimelineLayout, type TimelineWidth } from "./timeline";
+import {
+  timelineChart,
+  timelineExtent,
+  timelineHeight,
+  type TimelineLayout,
+  type TimelineWidth,
+} from "./timeline";
 import type { TimelineData } from "./timelineData";
 
 export interface CanvasTimelineProps extends CommonProps {
@@ -30,7 +36,10 @@ const plot = (layout: TimelineLayout) => layout.plot;
 /** Phases, sections, passes and spans in lanes. */
 export function CanvasTimeline(props: CanvasTimelineProps) {
   const { data, width, selected, onBrush, onActivate } = props;
-  const [own, setOwn] = useState<{ width: TimelineWidth; view: Range | undefined }>({ width, view: undefined });
+  const [own, setOwn] = useState<{ width: TimelineWidth; view: Range | undefined }>({
+    width,
+    view: undefined,
+  });
   const view = props.onView ? props.view : own.width === width ? own.view : undefined;
   const setView = props.onView ?? ((next: Range | undefined) => setOwn({ width, view: next }));
   const full = useMemo(() => timelineExtent(data, width), [data, width]);
@@ -57,7 +66,8 @@ export function CanvasTimeline(props: CanvasTimelineProps) {
       onActivate={activate}
       onBack={view ? () => setView(undefined) : props.onBack}
       onBrush={
-        onBrush && ((layout, from, to) => onBrush([layout.scale.invert(from), layout.scale.invert(to)]))
+        onBrush &&
+        ((layout, from, to) => onBrush([layout.scale.invert(from), layout.scale.invert(to)]))
       }
       marks={(pen, layout, palette) => {
         if (!selected) return;

@@ -40,10 +40,13 @@ export function CanvasWaterfall(props: CanvasWaterfallProps) {
       plot={plot}
       zoom={{ full, view: view ?? full, smallest: 8, onView: setView }}
       onBack={view ? () => setView(undefined) : props.onBack}
-      onBrush={onBrush && ((layout, from, to) => onBrush([tokenAt(layout, from), tokenAt(layout, to)]))}
+      onBrush={
+        onBrush && ((layout, from, to) => onBrush([tokenAt(layout, from), tokenAt(layout, to)]))
+      }
       marks={(pen, layout, palette) => {
         const at = (index: number) =>
-          layout.plot.x + ((index - layout.first) / Math.max(1, layout.last - layout.first)) * layout.plot.w;
+          layout.plot.x +
+          ((index - layout.first) / Math.max(1, layout.last - layout.first)) * layout.plot.w;
         const { y, h } = layout.plot;
         if (selected) {
           const from = Math.max(at(selected[0]), layout.plot.x);

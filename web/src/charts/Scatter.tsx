@@ -22,7 +22,9 @@ export function Scatter({ data, onActivate, onCursor, ...props }: ScatterProps) 
       chart={chart}
       kind="scatter chart"
       onActivate={onActivate && ((index: number) => onActivate(key(index)))}
-      onCursor={onCursor && ((index: number | null) => onCursor(index === null ? null : key(index)))}
+      onCursor={
+        onCursor && ((index: number | null) => onCursor(index === null ? null : key(index)))
+      }
     />
   );
 }

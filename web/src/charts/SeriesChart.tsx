@@ -4,8 +4,8 @@ import { useMemo } from "react";
 import { CanvasChart, type CommonProps } from "./base/CanvasChart";
 import { withAlpha } from "./base/color";
 import type { Range } from "./base/ticks";
-import { SeriesLines } from "./SeriesLines";
 import { seriesChart, seriesExtent, type SeriesData, type SeriesLayout } from "./series";
+import { SeriesLines } from "./SeriesLines";
 
 export interface SeriesChartProps extends CommonProps {
   readonly data: SeriesData;
@@ -44,7 +44,9 @@ export function SeriesChart(props: SeriesChartProps) {
       plot={plot}
       zoom={onView && { full, view: view ?? full, smallest: (full[1] - full[0]) / 1e5, onView }}
       onBack={onView && view ? () => onView(undefined) : props.onBack}
-      onBrush={onBrush && ((layout, from, to) => onBrush([layout.x.invert(from), layout.x.invert(to)]))}
+      onBrush={
+        onBrush && ((layout, from, to) => onBrush([layout.x.invert(from), layout.x.invert(to)]))
+      }
       layer={(layout, palette) => (
         <SeriesLines data={data} layout={layout} palette={palette} live={props.live ?? false} />
       )}

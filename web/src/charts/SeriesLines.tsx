@@ -7,8 +7,7 @@ import uPlot from "uplot";
 import styles from "./base/chart.module.css";
 import { useRedraw } from "./base/hooks";
 import type { Palette } from "./base/palette";
-import { styleStroke } from "./base/style";
-import type { Series, SeriesData, SeriesLayout } from "./series";
+import { lineStroke, type Series, type SeriesData, type SeriesLayout } from "./series";
 
 export interface SeriesLinesProps {
   readonly data: SeriesData;
@@ -22,7 +21,9 @@ function column({ y }: Series): (number | null)[] {
   return Array.from(y, (value) => (value == null || Number.isNaN(value) ? null : value));
 }
 
-/** One table for all series. Where their x differ, what a series does not have is not a gap of it. */
+/**
+ * One table for all series. Where their x differ, what a series does not have is not a gap of it.
+ */
 export function alignedData(series: readonly Series[]): uPlot.AlignedData {
   const [first] = series;
   if (!first) return [[]];
@@ -44,8 +45,8 @@ function create(
   look: string,
   root: HTMLElement,
 ): Drawn {
-  const series = data.series.map(({ style }): uPlot.Series => {
-    const { color, width = 1.75, dash = [] } = styleStroke(palette, style);
+  const series = data.series.map(({ style }, i): uPlot.Series => {
+    const { color, width = 1, dash = [] } = lineStroke(layout, i, style, palette);
     return { stroke: color, width, dash: [...dash], points: { show: false } };
   });
   const drawn = { look, data, layout };
@@ -68,7 +69,9 @@ function create(
 export function SeriesLines({ data, layout, palette, live }: SeriesLinesProps) {
   const root = useRef<HTMLDivElement>(null);
   const drawn = useRef<Drawn | null>(null);
-  const look = JSON.stringify([palette.dark, data.series.map(({ style }) => style)]);
+  const look = JSON.stringify(
+    data.series.map(({ style }, i) => lineStroke(layout, i, style, palette)),
+  );
 
   const draw = useRedraw(() => {
     if (!root.current) return;
@@ -97,5 +100,12 @@ export function SeriesLines({ data, layout, palette, live }: SeriesLinesProps) {
     [],
   );
   const { x, y, w, h } = layout.plot;
-  return <div ref={root} className={styles.lines} style={{ left: x, top: y, width: w, height: h }} aria-hidden="true" />;
+  return (
+    <div
+      ref={root}
+      className={styles.lines}
+      style={{ left: x, top: y, width: w, height: h }}
+      aria-hidden="true"
+    />
+  );
 }

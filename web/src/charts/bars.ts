@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Horizontal bars with their values: components, domains, phases, metrics of runs; with intervals where known.
+// Horizontal bars with their values: components, domains, phases, metrics of runs; with intervals
+// where known.
 
-import { stepIndex, type Cell, type Chart, type Table } from "./base/chart";
+import type { Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
+import { roughWidth, stepIndex, type Chart } from "./base/chart";
 import type { Box, Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "../format/units";
 import { styleColor, type Style } from "./base/style";
 import { linearScale, type Scale } from "./base/ticks";
 
@@ -33,18 +35,29 @@ export interface BarsLayout {
   readonly plot: Box;
   readonly scale: Scale;
   /** Per bar; the height is that of its row. */
-  readonly rows: readonly { readonly x: number; readonly w: number; readonly y: number; readonly h: number }[];
+  readonly rows: readonly {
+    readonly x: number;
+    readonly w: number;
+    readonly y: number;
+    readonly h: number;
+  }[];
 }
 
 const ROW_HEIGHT = 22;
 const VALUE = 128;
 
-export const barsHeight = (data: BarsData): number => Math.max(1, data.bars.length) * ROW_HEIGHT + 8;
+export const barsHeight = (data: BarsData): number =>
+  Math.max(1, data.bars.length) * ROW_HEIGHT + 8;
 
 export function layoutBars(data: BarsData, size: Size): BarsLayout {
-  const longest = Math.max(4, ...data.bars.map((bar) => bar.label.length));
-  const left = Math.min(size.width * 0.4, longest * 6.4 + 14);
-  const plot = { x: left, y: 4, w: Math.max(1, size.width - left - VALUE), h: Math.max(1, size.height - 8) };
+  const longest = Math.max(30, ...data.bars.map((bar) => roughWidth(bar.label)));
+  const left = Math.min(size.width * 0.4, longest + 24);
+  const plot = {
+    x: left,
+    y: 4,
+    w: Math.max(1, size.width - left - VALUE),
+    h: Math.max(1, size.height - 8),
+  };
   let low = 0;
   let high = 0;
   for (const bar of data.bars) {
@@ -71,7 +84,9 @@ export function barsTable(data: BarsData): Table {
     columns: [
       { label: data.kind, numeric: false },
       { label: name, numeric: true },
-      ...(intervals ? ["from", "to"].map((end) => ({ label: `${end}, ${name}`, numeric: true })) : []),
+      ...(intervals
+        ? ["from", "to"].map((end) => ({ label: `${end}, ${name}`, numeric: true }))
+        : []),
     ],
     rows: data.bars.map((bar): Cell[] => [
       bar.label,
@@ -102,7 +117,10 @@ export function barsChart(data: BarsData): Chart<BarsLayout, number> {
       const bar = data.bars[i]!;
       const rows: [string, string][] = [[data.quantity.name, written(data, bar)]];
       if (bar.low != null && bar.high != null) {
-        rows.push(["interval", `${data.quantity.format(bar.low)} to ${data.quantity.format(bar.high)}`]);
+        rows.push([
+          "interval",
+          `${data.quantity.format(bar.low)} to ${data.quantity.format(bar.high)}`,
+        ]);
       }
       if (bar.detail) rows.push(["", bar.detail]);
       return { title: bar.label, rows };
@@ -111,33 +129,51 @@ export function barsChart(data: BarsData): Chart<BarsLayout, number> {
 }
 
 function written(data: BarsData, bar: Bar): string {
-  return bar.value === null || !Number.isFinite(bar.value) ? "not measured" : data.quantity.format(bar.value);
+  return bar.value === null || !Number.isFinite(bar.value)
+    ? "not measured"
+    : data.quantity.format(bar.value);
 }
 
-function paintBars(pen: Pen, data: BarsData, { plot, rows, scale }: BarsLayout, palette: Palette): void {
+function paintBars(
+  pen: Pen,
+  data: BarsData,
+  { plot, rows, scale }: BarsLayout,
+  palette: Palette,
+): void {
   const zero = Math.round(scale.at(0)) + 0.5;
   data.bars.forEach((bar, i) => {
     const row = rows[i]!;
     const y = row.y + row.h / 2;
     const thick = Math.min(14, row.h - 4);
-    pen.text(fitText(pen, bar.label, plot.x - 12), plot.x - 8, y, { color: palette.text, align: "right" });
+    pen.text(fitText(pen, bar.label, plot.x - 12), plot.x - 8, y, {
+      color: palette.text,
+      align: "right",
+    });
     if (bar.value === null || !Number.isFinite(bar.value)) {
       pen.hatch(plot.x, y - thick / 2, plot.w, thick, palette.line);
     } else {
       pen.rect(row.x, y - thick / 2, Math.max(1, row.w), thick, styleColor(palette, bar.style));
     }
     paintInterval(pen, bar, scale, y, palette);
-    const label = bar.detail && bar.value !== null ? `${written(data, bar)}  ${bar.detail}` : written(data, bar);
+    const label =
+      bar.detail && bar.value !== null
+        ? `${written(data, bar)}  ${bar.detail}`
+        : written(data, bar);
     pen.text(fitText(pen, label, VALUE - 12), plot.x + plot.w + 8, y, { color: palette.text });
   });
-  pen.line([zero, plot.y, zero, plot.y + rows.length * (rows[0]?.h ?? 0)], { color: palette.lineStrong });
+  pen.line([zero, plot.y, zero, plot.y + rows.length * (rows[0]?.h ?? 0)], {
+    color: palette.lineStrong,
+  });
 }
 
 function paintInterval(pen: Pen, bar: Bar, scale: Scale, y: number, palette: Palette): void {
   if (bar.low == null || bar.high == null) return;
   const [from, to] = [scale.at(bar.low), scale.at(bar.high)];
   // light under dark, so that it is seen on the bar and beside it
-  for (const stroke of [{ color: palette.surface, width: 4 }, { color: palette.text, width: 1.5 }]) {
+  for (const stroke of [
+    { color: palette.surface, width: 4 },
+    { color: palette.text, width: 1.5 },
+  ]) {
     pen.line([from, y, to, y], stroke);
     pen.line([from, y - 4, from, y + 4, Number.NaN, 0, to, y - 4, to, y + 4], stroke);
   }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Matrix of cells, e.g. layer × component: one image, scaled to the plot without smoothing.
 
+import type { Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
 import { paintColorBar, ROW } from "./base/axis";
-import { roughWidth, type Cell, type Chart, type Step, type Table } from "./base/chart";
+import { roughWidth, type Chart, type Step } from "./base/chart";
 import type { ColorTable } from "./base/color";
+import { componentGroup, GROUP_LABEL, type Group } from "./base/components";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen, type Pixels } from "./base/pen";
-import type { Quantity } from "../format/units";
 import { extent, linearScale, logScale, niceStep, type Range, type Scale } from "./base/ticks";
 
 export interface HeatmapData {
@@ -26,7 +28,9 @@ export interface HeatmapOptions {
   readonly scale?: "linear" | "log";
   /** Values are differences: colours go both ways from 0. */
   readonly difference?: boolean;
-  /** Keeps colours comparable between several heatmaps or tokens; the data's own extent otherwise. */
+  /**
+   * Keeps colours comparable between several heatmaps or tokens; the data's own extent otherwise.
+   */
   readonly domain?: Range | undefined;
   /** The colour table, "energy" for energy and power, "other" for everything else. */
   readonly colors?: "energy" | "other";
@@ -37,21 +41,31 @@ export interface HeatmapCell {
   readonly column: number;
 }
 
-/** Several rows or columns share a pixel when there are more than pixels; then the farthest from 0 is shown. */
+/**
+ * Several rows or columns share a pixel when there are more than pixels; then the farthest from 0
+ * is shown.
+ */
 export interface HeatmapLayout {
   readonly plot: Box;
   readonly bar: Box;
   readonly rowsPerPixel: number;
   readonly columnsPerPixel: number;
   /** Values of the image, after sharing. */
-  readonly image: { readonly width: number; readonly height: number; readonly values: Float32Array | Float64Array };
+  readonly image: {
+    readonly width: number;
+    readonly height: number;
+    readonly values: Float32Array | Float64Array;
+  };
   readonly domain: Range | null;
   readonly missing: number;
   readonly labelsTurned: boolean;
 }
 
 const BAR = 12;
-const LABEL = 150;
+const LABEL = 124;
+const RIGHT = 88;
+/** Room for the names of groups above the plot. */
+const TOP = 24;
 
 function colorDomain(data: HeatmapData, options: HeatmapOptions): Range | null {
   const range = options.domain ?? extent(data.values);
@@ -87,22 +101,32 @@ function share(data: HeatmapData, down: number, across: number): HeatmapLayout["
   return { width, height, values };
 }
 
-export function layoutHeatmap(data: HeatmapData, options: HeatmapOptions, size: Size): HeatmapLayout {
-  const widest = (names: readonly string[]) => Math.min(LABEL, Math.max(0, ...sample(names).map((n) => roughWidth(n))));
+export function layoutHeatmap(
+  data: HeatmapData,
+  options: HeatmapOptions,
+  size: Size,
+): HeatmapLayout {
+  const widest = (names: readonly string[]) =>
+    Math.min(LABEL, Math.max(0, ...sample(names).map((n) => roughWidth(n))));
   const left = Math.max(34, widest(data.rows) + 12);
   const columnLabel = widest(data.columns);
-  const room = (size.width - left - 76) / Math.max(1, data.columns.length);
+  const room = (size.width - left - RIGHT) / Math.max(1, data.columns.length);
   const numbered = isNumbered(data.columns);
   const labelsTurned = !numbered && room < columnLabel + 8;
   const bottom = labelsTurned ? columnLabel * 0.72 + 22 : ROW + 18;
-  const plot = inset(size, left, 22, 76, bottom);
+  const plot = inset(size, left, TOP, RIGHT, bottom);
   const rowsPerPixel = Math.max(1, Math.ceil(data.rows.length / plot.h));
   const columnsPerPixel = Math.max(1, Math.ceil(data.columns.length / plot.w));
   let missing = 0;
   for (const value of data.values) if (Number.isNaN(value)) missing++;
   return {
     plot,
-    bar: { x: plot.x + plot.w + 14, y: plot.y, w: BAR, h: Math.min(plot.h, 220) },
+    bar: {
+      x: plot.x + plot.w + 14,
+      y: plot.y,
+      w: BAR,
+      h: Math.max(1, Math.min(plot.h - (missing ? 36 : 0), 220)),
+    },
     rowsPerPixel,
     columnsPerPixel,
     image: share(data, rowsPerPixel, columnsPerPixel),
@@ -114,7 +138,9 @@ export function layoutHeatmap(data: HeatmapData, options: HeatmapOptions, size: 
 
 // Of very many names a few tell how wide they are.
 function sample(names: readonly string[]): readonly string[] {
-  return names.length <= 200 ? names : names.filter((_, i) => i % 50 === 0 || i === names.length - 1);
+  return names.length <= 200
+    ? names
+    : names.filter((_, i) => i % 50 === 0 || i === names.length - 1);
 }
 
 function isNumbered(names: readonly string[]): boolean {
@@ -176,7 +202,10 @@ export function heatmapChart(
       rows.length && columns.length && contains(plot, x, y)
         ? {
             row: Math.min(rows.length - 1, Math.floor(((y - plot.y) / plot.h) * rows.length)),
-            column: Math.min(columns.length - 1, Math.floor(((x - plot.x) / plot.w) * columns.length)),
+            column: Math.min(
+              columns.length - 1,
+              Math.floor(((x - plot.x) / plot.w) * columns.length),
+            ),
           }
         : null,
     anchor: ({ plot }, cell) =>
@@ -193,7 +222,9 @@ export function heatmapChart(
       const value = data.values[row * columns.length + column]!;
       return {
         title: `${data.rowKind} ${rows[row]}, ${columns[column]}`,
-        rows: [[data.quantity.name, Number.isNaN(value) ? "not measured" : data.quantity.format(value)]],
+        rows: [
+          [data.quantity.name, Number.isNaN(value) ? "not measured" : data.quantity.format(value)],
+        ],
       };
     },
     note: (layout) => sharedNote(data, layout),
@@ -207,7 +238,12 @@ function sharedNote(data: HeatmapData, layout: HeatmapLayout): string | null {
   return parts.length ? `Each pixel shows the largest of ${parts.join(" × ")}.` : null;
 }
 
-function stepCell(rows: number, columns: number, from: HeatmapCell | null, step: Step): HeatmapCell | null {
+function stepCell(
+  rows: number,
+  columns: number,
+  from: HeatmapCell | null,
+  step: Step,
+): HeatmapCell | null {
   if (rows === 0 || columns === 0) return null;
   if (!from) return { row: 0, column: 0 };
   const clamp = (value: number, count: number) => Math.min(count - 1, Math.max(0, value));
@@ -235,14 +271,16 @@ function paintHeatmap(
   if (across >= 12 && down >= 8) paintGrid(pen, plot, across, down, palette.surface);
   pen.frame(plot.x - 0.5, plot.y - 0.5, plot.w + 1, plot.h + 1, { color: palette.lineStrong });
   paintRowNames(pen, data, plot, palette);
+  paintGroups(pen, data, plot, palette);
   paintColumnNames(pen, data, layout, palette);
   if (layout.domain) {
     paintColorBar(pen, layout.bar, table, colorScale(layout, log), data.quantity, palette);
   }
   if (layout.missing > 0) {
-    const y = Math.min(layout.bar.y + layout.bar.h + 22, plot.y + plot.h - 6);
+    const y = layout.bar.y + layout.bar.h + 24;
     pen.hatch(layout.bar.x, y - 6, BAR, BAR, palette.lineStrong);
-    pen.text("none", layout.bar.x + BAR + 6, y, { color: palette.muted });
+    pen.text("not", layout.bar.x + BAR + 6, y - 6, { color: palette.muted });
+    pen.text("measured", layout.bar.x + BAR + 6, y + 6, { color: palette.muted });
   }
 }
 
@@ -255,24 +293,62 @@ function paintGrid(pen: Pen, plot: Box, across: number, down: number, color: str
   }
 }
 
-function paintRowNames(pen: Pen, data: HeatmapData, plot: Box, palette: Palette): void {
-  const step = plot.h / Math.max(1, data.rows.length);
-  const every = step >= 12 ? 1 : Math.max(1, niceStep(data.rows.length, plot.h / 16));
-  pen.text(data.rowKind, plot.x - 6, plot.y - 10, { color: palette.muted, align: "right" });
-  for (let row = 0; row < data.rows.length; row += every) {
-    const name = fitText(pen, data.rows[row]!, plot.x - 10);
-    pen.text(name, plot.x - 6, plot.y + (row + 0.5) * step, { color: palette.text, align: "right" });
+/** Runs of neighbouring columns that belong to the same part of the model. */
+export function columnGroups(
+  columns: readonly string[],
+): { group: Group; first: number; count: number }[] {
+  const out: { group: Group; first: number; count: number }[] = [];
+  columns.forEach((name, i) => {
+    const group = componentGroup(name);
+    const last = out[out.length - 1];
+    if (last?.group === group) last.count++;
+    else out.push({ group, first: i, count: 1 });
+  });
+  return out;
+}
+
+function paintGroups(pen: Pen, data: HeatmapData, plot: Box, palette: Palette): void {
+  const groups = columnGroups(data.columns);
+  if (groups.length < 2) return;
+  const step = plot.w / data.columns.length;
+  for (const { group, first, count } of groups) {
+    const [x, w] = [plot.x + first * step, count * step];
+    pen.rect(x + 1, plot.y - 5, w - 2, 3, palette.group[group]);
+    const name = group === "other" ? "" : fitText(pen, GROUP_LABEL[group], w);
+    if (name) pen.text(name, x + w / 2, plot.y - 13, { color: palette.text, align: "center" });
   }
 }
 
-function paintColumnNames(pen: Pen, data: HeatmapData, layout: HeatmapLayout, palette: Palette): void {
+function paintRowNames(pen: Pen, data: HeatmapData, plot: Box, palette: Palette): void {
+  const step = plot.h / Math.max(1, data.rows.length);
+  const every = step >= 11 ? 1 : Math.max(1, niceStep(data.rows.length, plot.h / 16));
+  pen.text(data.rowKind, plot.x - 6, plot.y - 10, { color: palette.muted, align: "right" });
+  for (let row = 0; row < data.rows.length; row += every) {
+    const name = fitText(pen, data.rows[row]!, plot.x - 10);
+    pen.text(name, plot.x - 6, plot.y + (row + 0.5) * step, {
+      color: palette.text,
+      align: "right",
+    });
+  }
+}
+
+function paintColumnNames(
+  pen: Pen,
+  data: HeatmapData,
+  layout: HeatmapLayout,
+  palette: Palette,
+): void {
   const { plot, labelsTurned } = layout;
   const step = plot.w / Math.max(1, data.columns.length);
   const bottom = plot.y + plot.h;
   const space = labelsTurned ? 13 : 44;
-  const every = step >= (isNumbered(data.columns) ? 44 : space)
-    ? 1
-    : Math.max(1, labelsTurned ? Math.ceil(space / step) : niceStep(data.columns.length, plot.w / space));
+  const every =
+    step >= (isNumbered(data.columns) ? 44 : space)
+      ? 1
+      : Math.max(
+          1,
+          labelsTurned ? Math.ceil(space / step) : niceStep(data.columns.length, plot.w / space),
+        );
   for (let column = 0; column < data.columns.length; column += every) {
     const x = plot.x + (column + 0.5) * step;
     const name = fitText(pen, data.columns[column]!, LABEL);
@@ -283,6 +359,9 @@ function paintColumnNames(pen: Pen, data: HeatmapData, layout: HeatmapLayout, pa
     }
   }
   if (!labelsTurned) {
-    pen.text(data.columnKind, plot.x + plot.w, bottom + 27, { color: palette.muted, align: "right" });
+    pen.text(data.columnKind, plot.x + plot.w, bottom + 27, {
+      color: palette.muted,
+      align: "right",
+    });
   }
 }

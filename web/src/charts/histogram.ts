@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // How the tokens of one run spread: a histogram with the median and the middle 90 %.
 
+import { quantities, type Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
 import { paintAxisX, paintAxisY } from "./base/axis";
-import { stepIndex, type Cell, type Chart, type Table } from "./base/chart";
+import { stepIndex, type Chart } from "./base/chart";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import type { Pen } from "./base/pen";
-import { quantities, type Quantity } from "../format/units";
 import { extent, linearScale, niceRange, niceStep, type Scale } from "./base/ticks";
 
 export interface HistogramData {
@@ -52,15 +53,22 @@ export function histogramBins(values: ArrayLike<number | null>): Bins {
     Array.from(values).filter((value): value is number => value !== null && Number.isFinite(value)),
   ).sort();
   const n = sorted.length;
-  const summary = { n, median: quantile(sorted, 0.5), p05: quantile(sorted, 0.05), p95: quantile(sorted, 0.95) };
+  const summary = {
+    n,
+    median: quantile(sorted, 0.5),
+    p05: quantile(sorted, 0.05),
+    p95: quantile(sorted, 0.95),
+  };
   const range = extent(sorted);
   if (!range) return { bins: [], ...summary };
-  if (range[0] === range[1]) return { bins: [{ from: range[0], to: range[1], count: n }], ...summary };
+  if (range[0] === range[1])
+    return { bins: [{ from: range[0], to: range[1], count: n }], ...summary };
   const step = niceStep(range[1] - range[0], Math.min(40, Math.max(4, Math.ceil(Math.sqrt(n)))));
   const first = Math.floor(range[0] / step);
   const count = Math.max(1, Math.floor(range[1] / step) - first + 1);
   const counts = new Uint32Array(count);
-  for (const value of sorted) counts[Math.min(count - 1, Math.max(0, Math.floor(value / step) - first))]!++;
+  for (const value of sorted)
+    counts[Math.min(count - 1, Math.max(0, Math.floor(value / step) - first))]!++;
   const bins = Array.from(counts, (each, i) => ({
     from: (first + i) * step,
     to: (first + i + 1) * step,
@@ -70,11 +78,15 @@ export function histogramBins(values: ArrayLike<number | null>): Bins {
 }
 
 export function layoutHistogram(bins: Bins, size: Size): HistogramLayout {
-  const plot = inset(size, 56, 34, 14, 36);
+  const plot = inset(size, 56, 44, 14, 36);
   const first = bins.bins[0];
   const last = bins.bins[bins.bins.length - 1];
   const single = first !== undefined && first.from === last!.to;
-  const domain = first ? (single ? niceRange([first.from, first.from]) : ([first.from, last!.to] as const)) : ([0, 1] as const);
+  const domain = first
+    ? single
+      ? niceRange([first.from, first.from])
+      : ([first.from, last!.to] as const)
+    : ([0, 1] as const);
   const most = Math.max(1, ...bins.bins.map((bin) => bin.count));
   return {
     plot,
@@ -100,7 +112,12 @@ function binBox({ plot, x, y }: HistogramLayout, bin: Bin): Box {
   const left = x.at(bin.from);
   const width = Math.max(2, x.at(bin.to) - left);
   const top = y.at(bin.count);
-  return { x: bin.to === bin.from ? left - 4 : left, y: top, w: bin.to === bin.from ? 8 : width, h: plot.y + plot.h - top };
+  return {
+    x: bin.to === bin.from ? left - 4 : left,
+    y: top,
+    w: bin.to === bin.from ? 8 : width,
+    h: plot.y + plot.h - top,
+  };
 }
 
 /** A target is the index of a bin. */
@@ -147,14 +164,18 @@ function paintHistogram(
   }
   paintAxisX(pen, plot, x, data.quantity, palette);
   if (bins.median === null || bins.p05 === null || bins.p95 === null) return;
-  const strip = plot.y - 6;
+  const strip = plot.y - 9;
   pen.line([x.at(bins.p05), strip, x.at(bins.p95), strip], { color: palette.text, width: 1.5 });
   for (const end of [bins.p05, bins.p95]) {
     pen.line([x.at(end), strip - 4, x.at(end), strip + 4], { color: palette.text, width: 1.5 });
   }
   pen.dot(x.at(bins.median), strip, 4, palette.text, palette.surface);
-  const label = `median ${data.quantity.format(bins.median)}, 90 % within ${data.quantity.format(bins.p05)} to ${data.quantity.format(bins.p95)}`;
-  pen.text(fitEnd(pen, label, plot.w * 0.7), plot.x + plot.w, 9, { color: palette.text, align: "right" });
+  const [median, low, high] = [bins.median, bins.p05, bins.p95].map(data.quantity.format);
+  const label = `median ${median}, 90 % within ${low} to ${high}`;
+  pen.text(fitEnd(pen, label, plot.w * 0.7), plot.x + plot.w, 9, {
+    color: palette.text,
+    align: "right",
+  });
 }
 
 function fitEnd(pen: Pen, label: string, width: number): string {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Power samples as the lines of a chart.
 
+import type { Phase } from "../api/schema";
+import { DOMAIN_TITLE, PHASE_TITLE } from "../format/names";
 import { quantities } from "../format/units";
-import { DOMAINS, type Domain, type Phase } from "./base/palette";
+import { DOMAINS, type Domain } from "./base/palette";
 import type { SeriesData } from "./series";
 
 export interface PowerData {
@@ -10,18 +12,15 @@ export interface PowerData {
   readonly timestamp_ms: ArrayLike<number>;
   /** mW per sample, null or NaN in a gap; a domain without a sensor is absent. */
   readonly power_mw: Partial<Record<Domain, ArrayLike<number | null>>>;
-  readonly phases?: readonly { readonly phase: Phase; readonly start_ms: number; readonly end_ms: number }[];
+  readonly phases?: readonly {
+    readonly phase: Phase;
+    readonly start_ms: number;
+    readonly end_ms: number;
+  }[];
   readonly idle_mw?: number | null;
   /** Samples taken, when fewer were sent (lowest and highest of each interval kept). */
   readonly taken?: number;
 }
-
-const PHASE_LABEL: Record<Phase, string> = {
-  pre_inference: "pre",
-  prefill: "prefill",
-  decode: "decode",
-  post_inference: "post",
-};
 
 function peakOf(times: ArrayLike<number>, power: ArrayLike<number | null> | undefined) {
   if (!power) return null;
@@ -41,11 +40,16 @@ export function powerSeries(data: PowerData): SeriesData {
     // one domain alone is the total
     series: known
       .filter((domain) => domain !== "total" || known.length !== 2)
-      .map((domain) => ({ name: domain.length <= 4 ? domain.toUpperCase() : domain, x, y: power_mw[domain]!, style: { domain } })),
+      .map((domain) => ({
+        name: DOMAIN_TITLE[domain],
+        x,
+        y: power_mw[domain]!,
+        style: { domain },
+      })),
     xQuantity: quantities.time,
     yQuantity: quantities.power,
     bands: (phases ?? []).map(({ phase, start_ms, end_ms }) => ({
-      label: PHASE_LABEL[phase],
+      label: PHASE_TITLE[phase],
       phase,
       from: start_ms,
       to: end_ms,

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Sankey: input → layers → attention / MLP / other → output. What flows into a node flows out of it.
+// Sankey: input → layers → attention / MLP / other → output. What flows into a node flows out of
+// it.
 
 import { sankey, sankeyJustify, type SankeyLink, type SankeyNode } from "d3-sankey";
-import { stepIndex, type Cell, type Chart, type Description, type Step, type Table } from "./base/chart";
+
+import type { Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
+import { stepIndex, type Chart, type Description, type Step } from "./base/chart";
 import { withAlpha } from "./base/color";
 import { componentGroup, GROUPS, type Group } from "./base/components";
 import { contains, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "../format/units";
 
 export interface FlowNode {
   readonly id: string;
@@ -61,6 +64,9 @@ export interface SankeyTarget {
   readonly index: number;
 }
 
+const title = ({ id, name }: FlowNode): string =>
+  id.startsWith("layer:") ? `layer ${id.slice(6)}` : name;
+
 const NODE_WIDTH = 12;
 const MARGIN = 6;
 
@@ -76,7 +82,8 @@ function groupOf(node: FlowNode): Group {
 export function layoutSankey(data: FlowData, size: Size): SankeyLayout {
   const known = new Set(data.nodes.map((node) => node.id));
   const links = data.links.filter(
-    ({ source, target, value }) => value !== null && value > 0 && known.has(source) && known.has(target),
+    ({ source, target, value }) =>
+      value !== null && value > 0 && known.has(source) && known.has(target),
   );
   const used = new Set(links.flatMap((link) => [link.source, link.target]));
   const nodes = data.nodes.filter((node) => used.has(node.id));
@@ -85,7 +92,7 @@ export function layoutSankey(data: FlowData, size: Size): SankeyLayout {
   for (const node of nodes) column.set(node.stage, (column.get(node.stage) ?? 0) + 1);
   const stages = 1 + Math.max(...nodes.map((node) => node.stage));
   const crowded = Math.max(...column.values());
-  const graph = sankey<FlowNode, object>()
+  const diagram = sankey<FlowNode, object>()
     .nodeId((node) => node.id)
     .nodeWidth(NODE_WIDTH)
     // half of the height at most for the space between nodes
@@ -94,15 +101,29 @@ export function layoutSankey(data: FlowData, size: Size): SankeyLayout {
     .nodeSort(null)
     .extent([
       [MARGIN, MARGIN + 14],
-      [Math.max(MARGIN + NODE_WIDTH + 1, size.width - MARGIN), Math.max(MARGIN + 15, size.height - MARGIN)],
-    ])({
+      [
+        Math.max(MARGIN + NODE_WIDTH + 1, size.width - MARGIN),
+        Math.max(MARGIN + 15, size.height - MARGIN),
+      ],
+    ]);
+  const graph = diagram({
     nodes: nodes.map((node) => ({ ...node })),
     links: links.map((link) => ({ source: link.source, target: link.target, value: link.value! })),
   });
+  // with a given order of nodes d3 leaves the links of a node as they came, crossing each other
+  const top = (node: unknown) => (node as Node).y0 ?? 0;
+  for (const node of graph.nodes) {
+    node.sourceLinks?.sort((a, b) => top(a.target) - top(b.target));
+    node.targetLinks?.sort((a, b) => top(a.source) - top(b.source));
+  }
+  diagram.update(graph);
   return {
     nodes: graph.nodes.map(nodeBox),
     ribbons: graph.links.map(ribbon),
-    total: Math.max(0, ...graph.nodes.filter((node) => !node.targetLinks?.length).map((n) => n.value ?? 0)),
+    total: Math.max(
+      0,
+      ...graph.nodes.filter((node) => !node.targetLinks?.length).map((n) => n.value ?? 0),
+    ),
     stages,
   };
 }
@@ -156,19 +177,22 @@ export function ribbonOutline(each: SankeyRibbon): number[] {
 }
 
 export function hitSankey(layout: SankeyLayout, x: number, y: number): SankeyTarget | null {
-  const node = layout.nodes.findIndex((box) => contains({ ...box, x: box.x - 3, w: box.w + 6 }, x, y));
+  const node = layout.nodes.findIndex((box) =>
+    contains({ ...box, x: box.x - 3, w: box.w + 6 }, x, y),
+  );
   if (node >= 0) return { kind: "node", index: node };
   for (let i = layout.ribbons.length - 1; i >= 0; i--) {
     const each = layout.ribbons[i]!;
     if (x < each.x0 || x > each.x1) continue;
     const t = (x - each.x0) / (each.x1 - each.x0 || 1);
-    if (Math.abs(y - middle(each, t)) <= Math.max(1, each.width / 2)) return { kind: "link", index: i };
+    if (Math.abs(y - middle(each, t)) <= Math.max(1, each.width / 2))
+      return { kind: "link", index: i };
   }
   return null;
 }
 
 export function sankeyTable(data: FlowData): Table {
-  const names = new Map(data.nodes.map((node) => [node.id, node.name]));
+  const names = new Map(data.nodes.map((node) => [node.id, title(node)]));
   return {
     columns: [
       { label: "from", numeric: false },
@@ -205,7 +229,7 @@ function describe(quantity: Quantity, layout: SankeyLayout, target: SankeyTarget
   if (target.kind === "node") {
     const box = layout.nodes[target.index]!;
     return {
-      title: box.node.name,
+      title: title(box.node),
       rows: [
         [quantity.name, quantity.format(box.value)],
         ["of everything", share(box.value)],
@@ -214,7 +238,7 @@ function describe(quantity: Quantity, layout: SankeyLayout, target: SankeyTarget
   }
   const each = layout.ribbons[target.index]!;
   return {
-    title: `${layout.nodes[each.source]!.node.name} → ${layout.nodes[each.target]!.node.name}`,
+    title: `${title(layout.nodes[each.source]!.node)} → ${title(layout.nodes[each.target]!.node)}`,
     rows: [
       [quantity.name, quantity.format(each.value)],
       ["of everything", share(each.value)],
@@ -223,7 +247,11 @@ function describe(quantity: Quantity, layout: SankeyLayout, target: SankeyTarget
 }
 
 // Up and down within a column, left and right to the nearest node of the next one.
-function stepNode(layout: SankeyLayout, from: SankeyTarget | null, step: Step): SankeyTarget | null {
+function stepNode(
+  layout: SankeyLayout,
+  from: SankeyTarget | null,
+  step: Step,
+): SankeyTarget | null {
   const { nodes } = layout;
   if (nodes.length === 0) return null;
   const start = from?.kind === "node" ? nodes[from.index] : undefined;
@@ -236,7 +264,9 @@ function stepNode(layout: SankeyLayout, from: SankeyTarget | null, step: Step): 
     const distance = (box: SankeyNodeBox) => Math.abs(box.y + box.h / 2 - start.y - start.h / 2);
     return target(column.reduce((a, b) => (distance(b) < distance(a) ? b : a)));
   }
-  const column = nodes.filter((box) => box.node.stage === start.node.stage).sort((a, b) => a.y - b.y);
+  const column = nodes
+    .filter((box) => box.node.stage === start.node.stage)
+    .sort((a, b) => a.y - b.y);
   return target(column[stepIndex(column.indexOf(start), column.length, step)]!);
 }
 
@@ -275,8 +305,11 @@ function paintName(
   palette: Palette,
 ): void {
   const last = box.x + box.w / 2 > (layout.nodes.reduce((m, n) => Math.max(m, n.x), 0) * 3) / 4;
-  const share = layout.total > 0 ? `${((100 * box.value) / layout.total).toFixed(0)} %` : quantity.format(box.value);
-  const label = fitText(pen, `${box.node.name} ${share}`, 150);
+  const share =
+    layout.total > 0
+      ? `${((100 * box.value) / layout.total).toFixed(0)} %`
+      : quantity.format(box.value);
+  const label = fitText(pen, `${title(box.node)} · ${share}`, 150);
   const x = last ? box.x - 5 : box.x + box.w + 5;
   const width = pen.measure(label);
   // over ribbons, so on a ground of its own

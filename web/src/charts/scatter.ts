@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Throughput against energy, with the front of runs that no other run beats in both.
 
-import { paintAxisX, paintAxisY } from "./base/axis";
-import { stepIndex, type Cell, type Chart, type Table } from "./base/chart";
+import type { Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
+import {
+  layoutLegend,
+  paintAxisX,
+  paintAxisY,
+  paintLegend,
+  type LegendItem,
+  type LegendLayout,
+} from "./base/axis";
+import { stepIndex, type Chart } from "./base/chart";
 import { inset, overlaps, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
-import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "../format/units";
+import { fitText, FONT, type Pen } from "./base/pen";
 import { extent, linearScale, logScale, niceRange, type Range, type Scale } from "./base/ticks";
 
 export interface ScatterPoint {
@@ -41,14 +49,22 @@ export interface ScatterLayout {
   readonly dots: readonly ScatterDot[];
   /** Corners of the front, left to right. */
   readonly front: readonly number[];
+  readonly legend: LegendLayout;
 }
 
+const FRONT = "Pareto front";
+const OTHER = "other runs";
+const STRONG = "selected";
+const BETTER = "faster and less energy ↘";
 const RADIUS = 5;
 
 const placeable = ({ x, y }: ScatterPoint): boolean =>
   x !== null && y !== null && Number.isFinite(x) && Number.isFinite(y);
 
-/** Indices of the points which no other point beats in one and equals or beats in the other, by descending x. */
+/**
+ * Indices of the points which no other point beats in one and equals or beats in the other, by
+ * descending x.
+ */
 export function paretoFront(points: readonly ScatterPoint[]): number[] {
   const order = points
     .map((_, i) => i)
@@ -71,22 +87,47 @@ export function paretoFront(points: readonly ScatterPoint[]): number[] {
 // Logarithmic where values span more than a decade and a half; linear from 0 otherwise.
 function scaleFor(values: readonly number[], pixels: Range): Scale {
   const range = extent(values) ?? [0, 1];
-  if (range[0] > 0 && range[1] / range[0] > 30) return logScale([range[0] * 0.8, range[1] * 1.25], pixels);
+  if (range[0] > 0 && range[1] / range[0] > 30)
+    return logScale([range[0] * 0.8, range[1] * 1.25], pixels);
   return linearScale(niceRange([Math.min(0, range[0]), range[1] * 1.05 || 1]), pixels);
 }
 
 export function layoutScatter(data: ScatterData, size: Size): ScatterLayout {
-  const plot = inset(size, 56, 26, 20, 36);
+  const items: LegendItem[] = [FRONT, OTHER].map((label) => ({ label, kind: "dot" }));
+  if (data.points.some((point) => point.strong)) items.push({ label: STRONG, kind: "dot" });
+  const legend = layoutLegend(items, 4, size.width - 8);
+  const plot = inset(size, 56, legend.height + 28, 20, 36);
   const real = data.points.filter(placeable);
-  const x = scaleFor(real.map((point) => point.x!), [plot.x, plot.x + plot.w]);
-  const y = scaleFor(real.map((point) => point.y!), [plot.y + plot.h, plot.y]);
+  const x = scaleFor(
+    real.map((point) => point.x!),
+    [plot.x, plot.x + plot.w],
+  );
+  const y = scaleFor(
+    real.map((point) => point.y!),
+    [plot.y + plot.h, plot.y],
+  );
   const front = new Set(paretoFront(data.points));
   const dots = data.points
     .map((point, index) => ({ point, index }))
     .filter(({ point }) => placeable(point))
-    .map(({ point, index }) => ({ index, x: x.at(point.x!), y: y.at(point.y!), front: front.has(index) }))
+    .map(({ point, index }) => ({
+      index,
+      x: x.at(point.x!),
+      y: y.at(point.y!),
+      front: front.has(index),
+    }))
     .sort((a, b) => a.x - b.x || a.y - b.y);
-  return { plot, x, y, dots, front: staircase(plot, dots.filter((dot) => dot.front)) };
+  return {
+    plot,
+    x,
+    y,
+    dots,
+    front: staircase(
+      plot,
+      dots.filter((dot) => dot.front),
+    ),
+    legend,
+  };
 }
 
 // What the front dominates is a region with square corners, so the line has them too.
@@ -111,13 +152,19 @@ export function scatterTable(data: ScatterData): Table {
       { label: data.yQuantity.name, numeric: true },
       { label: "on the Pareto front", numeric: false },
     ],
-    rows: data.points.map(({ label, x, y }, i): Cell[] => [label, x, y, front.has(i) ? "yes" : "no"]),
+    rows: data.points.map(({ label, x, y }, i): Cell[] => [
+      label,
+      x,
+      y,
+      front.has(i) ? "yes" : "no",
+    ]),
   };
 }
 
 /** A target is the index of a point. */
 export function scatterChart(data: ScatterData): Chart<ScatterLayout, number> {
-  const at = (layout: ScatterLayout, index: number) => layout.dots.find((dot) => dot.index === index);
+  const at = (layout: ScatterLayout, index: number) =>
+    layout.dots.find((dot) => dot.index === index);
   return {
     layout: (size) => layoutScatter(data, size),
     paint: (pen, layout, palette) => paintScatter(pen, data, layout, palette),
@@ -151,7 +198,9 @@ export function scatterChart(data: ScatterData): Chart<ScatterLayout, number> {
     },
     note: (layout) => {
       const left = data.points.length - layout.dots.length;
-      return left > 0 ? `${left} of ${data.points.length} runs have no energy or no speed and are not shown.` : null;
+      return left > 0
+        ? `Not shown: ${left} of ${data.points.length} runs, without energy or speed.`
+        : null;
     },
   };
 }
@@ -160,13 +209,26 @@ function paintScatter(pen: Pen, data: ScatterData, layout: ScatterLayout, palett
   const { plot, x, y, dots, front } = layout;
   paintAxisY(pen, plot, y, data.yQuantity, palette);
   paintAxisX(pen, plot, x, data.xQuantity, palette);
-  pen.clip(plot.x, plot.y, plot.w, plot.h, () => pen.line(front, { color: palette.run[2]!, width: 1.5, dash: [6, 3] }));
+  const colors: Record<string, string> = {
+    [FRONT]: palette.run[2]!,
+    [OTHER]: palette.lineStrong,
+    [STRONG]: palette.run[0]!,
+  };
+  paintLegend(pen, layout.legend, palette, ({ label }) => colors[label]!);
+  pen.clip(plot.x, plot.y, plot.w, plot.h, () =>
+    pen.line(front, { color: palette.run[2]!, width: 1.5, dash: [6, 3] }),
+  );
+  pen.text(BETTER, plot.x + plot.w - 4, plot.y + plot.h - 9, {
+    color: palette.muted,
+    align: "right",
+  });
   const plain = dots.filter((dot) => !dot.front);
   for (const dot of plain) pen.dot(dot.x, dot.y, RADIUS - 1, palette.lineStrong, palette.surface);
   const best = dots.filter((dot) => dot.front);
   for (const dot of best) pen.dot(dot.x, dot.y, RADIUS, palette.run[2]!, palette.surface);
   for (const dot of dots) {
-    if (data.points[dot.index]!.strong) pen.dot(dot.x, dot.y, RADIUS + 1, palette.run[0]!, palette.text);
+    if (data.points[dot.index]!.strong)
+      pen.dot(dot.x, dot.y, RADIUS + 1, palette.run[0]!, palette.text);
   }
   paintLabels(pen, data, [...best, ...plain], layout, palette);
 }
@@ -176,13 +238,24 @@ function paintLabels(
   pen: Pen,
   data: ScatterData,
   order: readonly ScatterDot[],
-  { plot, dots }: ScatterLayout,
+  { plot, dots, front }: ScatterLayout,
   palette: Palette,
 ): void {
   const taken: Box[] = dots.map((dot) => ({ x: dot.x - 5, y: dot.y - 5, w: 10, h: 10 }));
+  const better = pen.measure(BETTER);
+  taken.push({ x: plot.x + plot.w - 4 - better, y: plot.y + plot.h - 15, w: better, h: 12 });
+  for (let i = 0; i + 3 < front.length; i += 2) {
+    const [x0, y0, x1, y1] = front.slice(i, i + 4) as [number, number, number, number];
+    taken.push({
+      x: Math.min(x0, x1) - 2,
+      y: Math.min(y0, y1) - 2,
+      w: Math.abs(x1 - x0) + 4,
+      h: Math.abs(y1 - y0) + 4,
+    });
+  }
   for (const dot of order.slice(0, 60)) {
     const text = fitText(pen, data.points[dot.index]!.label, 140);
-    const w = pen.measure(text);
+    const w = pen.measure(text, FONT, dot.front);
     const places = [
       { x: dot.x + 8, y: dot.y - 6, w, h: 12 },
       { x: dot.x - 8 - w, y: dot.y - 6, w, h: 12 },
@@ -191,11 +264,14 @@ function paintLabels(
     ];
     const free = places.find(
       (box) =>
-        box.x >= plot.x && box.x + w <= plot.x + plot.w + 18 && box.y >= plot.y - 12 &&
-        box.y + 12 <= plot.y + plot.h && !taken.some((other) => overlaps(box, other)),
+        box.x >= plot.x &&
+        box.x + w <= plot.x + plot.w + 18 &&
+        box.y >= plot.y - 12 &&
+        box.y + 12 <= plot.y + plot.h &&
+        !taken.some((other) => overlaps(box, other)),
     );
     if (!free) continue;
     taken.push(free);
-    pen.text(text, free.x, free.y + 6, { color: dot.front ? palette.text : palette.muted });
+    pen.text(text, free.x, free.y + 6, { color: palette.text, bold: dot.front });
   }
 }

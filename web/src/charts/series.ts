@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Lines over a common axis: power over time, values per layer, runs laid over each other.
 
-import { paintAxisX, paintAxisY, paintLegend, ROW } from "./base/axis";
-import { stepIndex, type Cell, type Chart, type Description, type Table } from "./base/chart";
+import type { Phase } from "../api/schema";
+import type { Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
+import {
+  layoutLegend,
+  paintAxisX,
+  paintAxisY,
+  paintLegend,
+  paintPlate,
+  type LegendLayout,
+} from "./base/axis";
+import { stepIndex, type Chart, type Description } from "./base/chart";
 import { decimate } from "./base/decimate";
 import { inset, type Box, type Size } from "./base/geometry";
-import type { Palette, Phase } from "./base/palette";
-import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "../format/units";
+import type { Palette } from "./base/palette";
+import { fitText, type Pen, type Stroke } from "./base/pen";
 import { nearest, upperBound } from "./base/search";
-import { styleColor, styleStroke, type Style } from "./base/style";
+import { styleStroke, type Style } from "./base/style";
 import { extent, linearScale, niceRange, type Range, type Scale } from "./base/ticks";
 
 export interface Series {
@@ -56,9 +65,11 @@ export interface SeriesLayout {
   readonly drawn: readonly (readonly number[])[];
   /** The x of everything drawn, ascending, each once: where the data cursor stops. */
   readonly stops: readonly number[];
+  readonly legend: LegendLayout;
 }
 
-export const SERIES_LEFT = 56;
+const LEFT = 56;
+const HEADROOM = 32;
 
 export function seriesExtent(data: SeriesData): Range {
   let low = Infinity;
@@ -76,23 +87,40 @@ function inView({ x }: Series, [low, high]: Range): Range {
   return [Math.max(0, upperBound(x, low) - 1), Math.min(x.length, upperBound(x, high) + 1)];
 }
 
-function valueRange(data: SeriesData, ranges: readonly Range[], fromZero: boolean): Range {
+// With room above for the names of the bands and the label of a peak.
+function valueRange(
+  data: SeriesData,
+  ranges: readonly Range[],
+  fromZero: boolean,
+  height: number,
+): Range {
   let low = fromZero ? 0 : Infinity;
   let high = -Infinity;
   data.series.forEach(({ y }, i) => {
-    const found = extent(Array.prototype.slice.call(y, ...ranges[i]!) as (number | null)[]);
+    const found = extent(y, ...ranges[i]!);
     if (found) [low, high] = [Math.min(low, found[0]), Math.max(high, found[1])];
   });
   for (const { value } of data.levels ?? []) high = Math.max(high, value);
-  return low <= high ? niceRange([low, high]) : [0, 1];
+  if (low > high) return [0, 1];
+  if (!data.bands?.length || height < 3 * HEADROOM || low === high) return niceRange([low, high]);
+  const top = low + ((high - low) * height) / (height - HEADROOM);
+  return [niceRange([low, high])[0], Math.max(top, niceRange([low, high])[1])];
 }
 
 export function layoutSeries(data: SeriesData, options: SeriesOptions, size: Size): SeriesLayout {
-  const plot = inset(size, SERIES_LEFT, 26 + ROW, 14, 36);
+  const legend = layoutLegend(
+    data.series.map(({ name }) => ({ label: name, kind: "line" })),
+    4,
+    size.width - 8,
+  );
+  const plot = inset(size, LEFT, legend.height + 28, 14, 36);
   const domain = options.view ?? seriesExtent(data);
   const x = linearScale(domain, [plot.x, plot.x + plot.w]);
   const ranges = data.series.map((series) => inView(series, domain));
-  const y = linearScale(valueRange(data, ranges, options.fromZero ?? true), [plot.y + plot.h, plot.y]);
+  const y = linearScale(valueRange(data, ranges, options.fromZero ?? true, plot.h), [
+    plot.y + plot.h,
+    plot.y,
+  ]);
   const drawn = data.series.map((series, i) => decimate(series.x, series.y, x.at, ...ranges[i]!));
   const stops = new Set<number>();
   drawn.forEach((indices, i) => {
@@ -101,11 +129,30 @@ export function layoutSeries(data: SeriesData, options: SeriesOptions, size: Siz
       if (at >= domain[0] && at <= domain[1]) stops.add(at);
     }
   });
-  return { plot, x, y, drawn, stops: [...stops].sort((a, b) => a - b) };
+  return { plot, x, y, drawn, stops: [...stops].sort((a, b) => a - b), legend };
+}
+
+/**
+ * How the line of a series is drawn. With more points than pixels it is a hairline: anything wider
+ * costs a hundred times as much to rasterise without a graphics card, and shows less.
+ */
+export function lineStroke(
+  layout: SeriesLayout,
+  i: number,
+  style: Style,
+  palette: Palette,
+): Stroke {
+  const stroke = styleStroke(palette, style);
+  return layout.drawn[i]!.length > layout.plot.w ? { ...stroke, width: 1 } : stroke;
 }
 
 /** Points of a series' line: x, y in pixels, NaN at gaps. */
-export function seriesPoints(series: Series, drawn: readonly number[], x: Scale, y: Scale): number[] {
+export function seriesPoints(
+  series: Series,
+  drawn: readonly number[],
+  x: Scale,
+  y: Scale,
+): number[] {
   const out: number[] = [];
   for (const index of drawn) {
     const value = series.y[index];
@@ -130,7 +177,10 @@ export function seriesTable(data: SeriesData): Table {
   return {
     columns: [
       { label: data.xQuantity.name, numeric: true },
-      ...data.series.map(({ name }) => ({ label: `${name}, ${data.yQuantity.name}`, numeric: true })),
+      ...data.series.map(({ name }) => ({
+        label: `${name}, ${data.yQuantity.name}`,
+        numeric: true,
+      })),
     ],
     rows,
   };
@@ -170,7 +220,8 @@ function describe(data: SeriesData, at: number): Description {
   const rows = data.series.map(({ name, x, y }) => {
     const index = nearest(x, at);
     const value = index >= 0 ? (y[index] ?? null) : null;
-    const text = value === null || Number.isNaN(value) ? "not measured" : data.yQuantity.format(value);
+    const text =
+      value === null || Number.isNaN(value) ? "not measured" : data.yQuantity.format(value);
     return [name, text] as const;
   });
   const band = data.bands?.find(({ from, to }) => at >= from && at < to);
@@ -191,21 +242,20 @@ function paintSeries(
   paintBands(pen, data, layout, palette);
   paintAxisY(pen, plot, y, data.yQuantity, palette);
   paintAxisX(pen, plot, x, data.xQuantity, palette);
-  const legend = data.series.map(({ name, style }) => ({
-    label: name,
-    color: styleColor(palette, style),
-    kind: "line" as const,
-    stroke: styleStroke(palette, style),
-  }));
-  paintLegend(pen, legend, 4, ROW / 2, plot.x + plot.w, palette);
-  paintLevels(pen, data, layout, palette);
+  paintLegend(pen, layout.legend, palette, ({ label }) =>
+    styleStroke(palette, data.series.find(({ name }) => name === label)?.style ?? "accent"),
+  );
   if (lines) {
     pen.clip(plot.x, plot.y - 2, plot.w, plot.h + 4, () => {
       data.series.forEach((series, i) =>
-        pen.line(seriesPoints(series, layout.drawn[i]!, x, y), styleStroke(palette, series.style)),
+        pen.line(
+          seriesPoints(series, layout.drawn[i]!, x, y),
+          lineStroke(layout, i, series.style, palette),
+        ),
       );
     });
   }
+  paintLevels(pen, data, layout, palette);
   paintMarks(pen, data, layout, palette);
 }
 
@@ -220,29 +270,47 @@ function paintBands(pen: Pen, data: SeriesData, { plot, x }: SeriesLayout, palet
   }
 }
 
-function paintLevels(pen: Pen, data: SeriesData, { plot, y }: SeriesLayout, palette: Palette): void {
+function paintLevels(
+  pen: Pen,
+  data: SeriesData,
+  { plot, y }: SeriesLayout,
+  palette: Palette,
+): void {
   for (const { label, value } of data.levels ?? []) {
     const at = Math.round(y.at(value)) + 0.5;
     if (at < plot.y || at > plot.y + plot.h) continue;
     pen.line([plot.x, at, plot.x + plot.w, at], { color: palette.muted, dash: [5, 4] });
-    pen.text(`${label} ${data.yQuantity.format(value)}`, plot.x + plot.w - 4, at - 7, {
-      color: palette.text,
-      align: "right",
-    });
+    paintPlate(
+      pen,
+      `${label} ${data.yQuantity.format(value)}`,
+      plot.x + plot.w - 4,
+      at - 8,
+      "right",
+      palette,
+    );
   }
 }
 
-function paintMarks(pen: Pen, data: SeriesData, { plot, x, y }: SeriesLayout, palette: Palette): void {
+function paintMarks(
+  pen: Pen,
+  data: SeriesData,
+  { plot, x, y }: SeriesLayout,
+  palette: Palette,
+): void {
   for (const mark of data.marks ?? []) {
     const [at, height] = [x.at(mark.x), y.at(mark.y)];
     if (at < plot.x || at > plot.x + plot.w) continue;
     pen.dot(at, height, 4, palette.text, palette.surface);
     const label = `${mark.label} ${data.yQuantity.format(mark.y)}`;
     const right = at + 8 + pen.measure(label) > plot.x + plot.w;
-    pen.text(label, at + (right ? -8 : 8), Math.max(plot.y + 7, height - 7), {
-      color: palette.text,
-      align: right ? "right" : "left",
-      bold: true,
-    });
+    paintPlate(
+      pen,
+      label,
+      at + (right ? -8 : 8),
+      Math.max(plot.y + 7, height - 8),
+      right ? "right" : "left",
+      palette,
+      true,
+    );
   }
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Timeline: spans in lanes, width = time or energy, colour = energy. What is narrower than a pixel is drawn once
-// per pixel column, in the colour of its largest energy, so that 100 000 spans cost a few thousand rectangles.
+// Timeline: spans in lanes, width = time or energy, colour = energy. What is narrower than a pixel
+// is drawn once per pixel column, in the colour of its largest energy, so that 100 000 spans cost a
+// few thousand rectangles.
 
+import type { Quantity } from "../format/units";
+import type { Table } from "../ui/DataTable";
 import { paintAxisX, paintColorBar } from "./base/axis";
-import { roughWidth, type Chart, type Step, type Table } from "./base/chart";
+import { roughWidth, type Chart, type Step } from "./base/chart";
 import { inkOn } from "./base/color";
 import { inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
-import type { Quantity } from "../format/units";
 import { upperBound } from "./base/search";
 import { linearScale, type Range, type Scale } from "./base/ticks";
 import type { TimelineData } from "./timelineData";
@@ -67,14 +69,21 @@ export function timelineExtent(data: TimelineData, width: TimelineWidth): Range 
   return low < high ? [low, high] : [0, 1];
 }
 
-export function layoutTimeline(data: TimelineData, options: TimelineOptions, size: Size): TimelineLayout {
-  const left = Math.max(60, ...data.lanes.map((name) => roughWidth(name) + 14));
+export function layoutTimeline(
+  data: TimelineData,
+  options: TimelineOptions,
+  size: Size,
+): TimelineLayout {
+  const left = Math.max(60, ...data.lanes.map((name) => roughWidth(name) + 16));
   const plot = inset(size, left, 4, BAR, 36);
   const domain = options.view ?? timelineExtent(data, options.width);
   const scale = linearScale(domain, [plot.x, plot.x + plot.w]);
   const step = Math.min(plot.h / Math.max(1, data.lanes.length), 2 * LANE);
   const lanes = data.lanes.map((_, lane) =>
-    layoutLane(data, options.width, lane, scale, { y: plot.y + lane * step, h: Math.max(1, step - 3) }),
+    layoutLane(data, options.width, lane, scale, {
+      y: plot.y + lane * step,
+      h: Math.max(1, step - 3),
+    }),
   );
   let shared = 0;
   for (const lane of lanes) for (const count of lane.shared) if (count > 1) shared += count;
@@ -121,7 +130,11 @@ function layoutLane(
     shared = 0;
     best = -1;
   };
-  for (let i = Math.max(data.first[lane]!, upperBound(to, low, data.first[lane]!, last)); i < last; i++) {
+  for (
+    let i = Math.max(data.first[lane]!, upperBound(to, low, data.first[lane]!, last));
+    i < last;
+    i++
+  ) {
     if (from[i]! >= high) break;
     const x0 = left + (from[i]! - low) * factor;
     const x1 = left + (to[i]! - low) * factor;
@@ -162,7 +175,10 @@ function laneMaxima(data: TimelineData): number[] {
   });
 }
 
-/** The span at a point, of those drawn in its place the one with the largest energy; -1 when there is none. */
+/**
+ * The span at a point, of those drawn in its place the one with the largest energy; -1 when there
+ * is none.
+ */
 export function hitTimeline(layout: TimelineLayout, x: number, y: number): number {
   const lane = layout.lanes.find((each) => y >= each.y && y < each.y + each.h);
   if (!lane) return -1;
@@ -175,7 +191,12 @@ function laneOf(data: TimelineData, span: number): number {
 }
 
 // Across: the neighbour in the lane. Up and down: the span of the next lane at the same place.
-function stepSpan(data: TimelineData, width: TimelineWidth, from: number | null, step: Step): number | null {
+function stepSpan(
+  data: TimelineData,
+  width: TimelineWidth,
+  from: number | null,
+  step: Step,
+): number | null {
   if (data.start_ms.length === 0) return null;
   if (from === null) return 0;
   const lane = laneOf(data, from);
@@ -214,7 +235,10 @@ export function timelineTable(data: TimelineData): Table {
   };
 }
 
-export function timelineChart(data: TimelineData, options: TimelineOptions): Chart<TimelineLayout, number> {
+export function timelineChart(
+  data: TimelineData,
+  options: TimelineOptions,
+): Chart<TimelineLayout, number> {
   const maxima = laneMaxima(data);
   const [from, to] = edges(data, options.width);
   return {
@@ -235,7 +259,7 @@ export function timelineChart(data: TimelineData, options: TimelineOptions): Cha
     describe: (span) => describeSpan(data, options, span),
     note: (layout) =>
       layout.shared > 0
-        ? `${layout.shared} spans are narrower than a pixel; each pixel has the colour of the costliest.`
+        ? `${layout.shared} spans are narrower than a pixel, which shows the costliest.`
         : null,
   };
 }
@@ -277,13 +301,28 @@ function paintTimeline(
   });
   paintAxisX(pen, plot, scale, options.width === "time" ? options.time : options.energy, palette);
   if (maxima.some((most) => most > 0)) {
-    const bar: Box = { x: plot.x + plot.w + 16, y: plot.y + 16, w: 12, h: Math.max(20, plot.h - 24) };
+    const bar: Box = {
+      x: plot.x + plot.w + 16,
+      y: plot.y + 16,
+      w: 12,
+      h: Math.max(20, plot.h - 24),
+    };
     const share: Quantity = {
       name: "share",
       format: (value) => `${value}`,
-      axis: (values) => ({ unit: "of lane", labels: values.map((value) => (value === 1 ? "max" : `${value}`)) }),
+      axis: (values) => ({
+        unit: "of lane",
+        labels: values.map((value) => (value === 1 ? "max" : `${value}`)),
+      }),
     };
-    paintColorBar(pen, bar, palette.energy, linearScale([0, 1], [bar.y + bar.h, bar.y]), share, palette);
+    paintColorBar(
+      pen,
+      bar,
+      palette.energy,
+      linearScale([0, 1], [bar.y + bar.h, bar.y]),
+      share,
+      palette,
+    );
   }
 }
 

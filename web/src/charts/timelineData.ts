@@ -3,7 +3,9 @@
 
 import { upperBound } from "./base/search";
 
-/** One span as a view hands it over. Lane 0 is at the top; a span lies within one of the lane above. */
+/**
+ * One span as a view hands it over. Lane 0 is at the top; a span lies within one of the lane above.
+ */
 export interface Span {
   readonly lane: number;
   readonly name: string;
@@ -26,12 +28,18 @@ export interface TimelineData {
   readonly end_ms: Float64Array;
   /** NaN when not known. */
   readonly energy_mj: Float64Array;
-  /** Positions on an axis of energy on which children lie within their parents; empty without energies. */
+  /**
+   * Positions on an axis of energy on which children lie within their parents; empty without
+   * energies.
+   */
   readonly from_mj: Float64Array;
   readonly to_mj: Float64Array;
 }
 
-/** A section as the server gives it: in prefill and decode the sum of pieces that need not be contiguous. */
+/**
+ * A section as the server gives it: in prefill and decode the sum of pieces that need not be
+ * contiguous.
+ */
 export interface Section {
   readonly name: string;
   readonly start_ms: number;
@@ -41,10 +49,15 @@ export interface Section {
 }
 
 /**
- * The sections of one phase as spans. Where they are pieces of many passes and so overlap, they are laid side by
- * side from the phase's start, each as wide as it took; what they leave of the phase stays empty at its end.
+ * The sections of one phase as spans. Where they are pieces of many passes and so overlap, they are
+ * laid side by side from the phase's start, each as wide as it took; what they leave of the phase
+ * stays empty at its end.
  */
-export function sectionSpans(lane: number, phaseStart: number, sections: readonly Section[]): Span[] {
+export function sectionSpans(
+  lane: number,
+  phaseStart: number,
+  sections: readonly Section[],
+): Span[] {
   const ordered = [...sections].sort((a, b) => a.start_ms - b.start_ms);
   const overlap = ordered.some((section, i) => i > 0 && section.start_ms < ordered[i - 1]!.end_ms);
   let at = phaseStart;
@@ -83,9 +96,10 @@ export function timelineData(lanes: readonly string[], spans: readonly Span[]): 
 type Timed = Pick<TimelineData, "first" | "start_ms" | "end_ms" | "energy_mj">;
 
 /**
- * Lays spans side by side along an axis of energy. A span begins where its earlier siblings end; what its
- * children leave of a parent (its unattributed share) stays empty at the parent's end. Children that claim more
- * than their parent has are scaled down to it. A span whose energy is not known has no width.
+ * Lays spans side by side along an axis of energy. A span begins where its earlier siblings end;
+ * what its children leave of a parent (its unattributed share) stays empty at the parent's end.
+ * Children that claim more than their parent has are scaled down to it. A span whose energy is not
+ * known has no width.
  */
 export function energyPositions(data: Timed): { from_mj: Float64Array; to_mj: Float64Array } {
   const count = data.start_ms.length;
@@ -123,7 +137,8 @@ function siblingsEnd(data: Timed, lane: number, first: number, parent: number): 
     return lane === 0 ? data.first[1]! : last;
   }
   const end = data.end_ms[parent]!;
-  while (last < data.first[lane + 1]! && (data.start_ms[last]! + data.end_ms[last]!) / 2 <= end) last++;
+  while (last < data.first[lane + 1]! && (data.start_ms[last]! + data.end_ms[last]!) / 2 <= end)
+    last++;
   return last;
 }
 

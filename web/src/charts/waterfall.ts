@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Per token: components stacked, and the running total as a line on an axis of its own.
 
-import { paintAxisX, paintAxisY, paintLegend, ROW } from "./base/axis";
-import { stepIndex, type Cell, type Chart, type Table } from "./base/chart";
+import { quantities, type Quantity } from "../format/units";
+import type { Cell, Table } from "../ui/DataTable";
+import {
+  layoutLegend,
+  paintAxisX,
+  paintAxisY,
+  paintLegend,
+  type LegendItem,
+  type LegendLayout,
+} from "./base/axis";
+import { stepIndex, type Chart } from "./base/chart";
 import { componentGroup, GROUPS } from "./base/components";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import { componentColors, type Palette } from "./base/palette";
 import type { Pen } from "./base/pen";
-import { quantities, type Quantity } from "../format/units";
 import { linearScale, niceRange, type Range, type Scale } from "./base/ticks";
 
 export interface WaterfallSeries {
@@ -49,6 +57,7 @@ export interface WaterfallLayout {
   readonly cumulative: Scale;
   /** x, y of the running total after each bar. */
   readonly line: readonly number[];
+  readonly legend: LegendLayout;
 }
 
 export interface Stack {
@@ -60,7 +69,10 @@ const POSITION = quantities.plain("token");
 
 const known = (value: number): number => (value > 0 ? value : 0);
 
-/** At most `most` stacks in the order of a forward pass by group, the smaller series summed as the last. */
+/**
+ * At most `most` stacks in the order of a forward pass by group, the smaller series summed as the
+ * last.
+ */
 export function stacks(data: WaterfallData, most: number): Stack[] {
   const count = data.positions.length;
   const columns = data.series.map((series) => ({
@@ -81,7 +93,10 @@ export function stacks(data: WaterfallData, most: number): Stack[] {
   return out;
 }
 
-function totals(all: readonly Stack[], count: number): { sums: Float64Array; running: Float64Array } {
+function totals(
+  all: readonly Stack[],
+  count: number,
+): { sums: Float64Array; running: Float64Array } {
   const sums = new Float64Array(count);
   for (const stack of all) for (let i = 0; i < count; i++) sums[i]! += stack.values[i]!;
   const running = new Float64Array(count);
@@ -90,13 +105,17 @@ function totals(all: readonly Stack[], count: number): { sums: Float64Array; run
   return { sums, running };
 }
 
+const RUNNING = "running total";
+
 export function layoutWaterfall(
-  sums: Float64Array,
-  running: Float64Array,
+  all: readonly Stack[],
+  { sums, running }: ReturnType<typeof totals>,
   view: Range | undefined,
   size: Size,
 ): WaterfallLayout {
-  const plot = inset(size, 56, 26 + ROW, 56, 36);
+  const items = all.map(({ name }): LegendItem => ({ label: name, kind: "area" }));
+  const legend = layoutLegend([...items, { label: RUNNING, kind: "line" }], 4, size.width - 8);
+  const plot = inset(size, 56, legend.height + 28, 56, 36);
   const first = Math.max(0, Math.floor(view?.[0] ?? 0));
   const last = Math.max(first, Math.min(sums.length, Math.ceil(view?.[1] ?? sums.length)));
   const count = last - first;
@@ -116,7 +135,7 @@ export function layoutWaterfall(
     line.push(x + width, cumulative.at(running[end - 1]!));
   }
   const scale = linearScale(niceRange([0, most || 1]), [plot.y + plot.h, plot.y]);
-  return { plot, bars, tokensPerBar, first, last, scale, cumulative, line };
+  return { plot, bars, tokensPerBar, first, last, scale, cumulative, line, legend };
 }
 
 export function waterfallTable(data: WaterfallData): Table {
@@ -125,7 +144,12 @@ export function waterfallTable(data: WaterfallData): Table {
   const rows = data.positions.map((position, i): Cell[] => {
     const values = data.series.map((series) => series.values[i] ?? Number.NaN);
     for (const value of values) total += known(value);
-    return [position, data.texts[i] ?? "", ...values.map((v) => (Number.isNaN(v) ? null : v)), total];
+    return [
+      position,
+      data.texts[i] ?? "",
+      ...values.map((v) => (Number.isNaN(v) ? null : v)),
+      total,
+    ];
   });
   return {
     columns: [
@@ -148,7 +172,7 @@ export function waterfallChart(
   const barOf = (layout: WaterfallLayout, token: number) =>
     layout.bars[Math.floor((token - layout.first) / layout.tokensPerBar)];
   return {
-    layout: (size) => layoutWaterfall(sums, running, options.view, size),
+    layout: (size) => layoutWaterfall(all, { sums, running }, options.view, size),
     paint: (pen, layout, palette) => paintWaterfall(pen, data, all, layout, palette),
     hit: ({ plot, bars }, x, y) => {
       if (!contains(plot, x, y) || bars.length === 0) return null;
@@ -165,18 +189,20 @@ export function waterfallChart(
       return i < 0 ? null : i;
     },
     describe: (token) => ({
-      title: `token ${data.positions[token]} ${JSON.stringify(data.texts[token] ?? "")}`,
+      title: `token ${data.positions[token]} “${data.texts[token] ?? ""}”`,
       rows: [
         [data.quantity.name, data.quantity.format(sums[token]!)],
         ...[...all]
           .sort((a, b) => b.values[token]! - a.values[token]!)
           .slice(0, 5)
           .map((stack) => [stack.name, data.quantity.format(stack.values[token]!)] as const),
-        ["running total", data.quantity.format(running[token]!)],
+        [RUNNING, data.quantity.format(running[token]!)],
       ],
     }),
     note: (layout) =>
-      layout.tokensPerBar > 1 ? `Each bar shows the costliest of ${layout.tokensPerBar} tokens.` : null,
+      layout.tokensPerBar > 1
+        ? `Each bar shows the costliest of ${layout.tokensPerBar} tokens.`
+        : null,
   };
 }
 
@@ -188,18 +214,11 @@ function paintWaterfall(
   palette: Palette,
 ): void {
   const { plot, bars, scale } = layout;
-  const colors = componentColors(palette, all.map((stack) => stack.name));
-  paintLegend(
-    pen,
-    [
-      ...all.map(({ name }) => ({ label: name, color: colors.get(name)! })),
-      { label: "running total", color: palette.text, kind: "line" as const, stroke: lineStroke(palette) },
-    ],
-    4,
-    ROW / 2,
-    plot.x + plot.w + 50,
+  const colors = componentColors(
     palette,
+    all.map((stack) => stack.name),
   );
+  paintLegend(pen, layout.legend, palette, ({ label }) => colors.get(label) ?? lineStroke(palette));
   paintAxisY(pen, plot, scale, data.quantity, palette);
   const base = plot.y + plot.h;
   const gap = bars[0] && bars[0].w >= 4 ? 1 : 0;
@@ -216,11 +235,16 @@ function paintWaterfall(
       pen.rect(bar.x, y0 - h, bar.w - gap, h > 3 ? h - 1 : h, color);
     });
   }
-  pen.line([plot.x, base, ...layout.line], { ...lineStroke(palette), color: palette.surface, width: 4 });
+  pen.line([plot.x, base, ...layout.line], {
+    ...lineStroke(palette),
+    color: palette.surface,
+    width: 4,
+  });
   pen.line([plot.x, base, ...layout.line], lineStroke(palette));
   paintAxisY(pen, plot, layout.cumulative, { ...data.quantity, name: "total" }, palette, "right");
   const positions = linearScale(
-    [data.positions[layout.first] ?? 0, (data.positions[layout.last - 1] ?? 0) + 1],
+    // a bar stands around its position
+    [(data.positions[layout.first] ?? 0) - 0.5, (data.positions[layout.last - 1] ?? 0) + 0.5],
     [plot.x, plot.x + plot.w],
   );
   paintAxisX(pen, plot, positions, POSITION, palette);

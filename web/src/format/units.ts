@@ -153,7 +153,7 @@ export function orNotHere(text: string): string {
   return text === UNKNOWN ? "not on this machine" : text;
 }
 
-/** What charts need to know about their numbers (charts/base/quantity.ts). */
+/** What charts need to know about their numbers. */
 export interface Quantity {
   readonly name: string;
   format(value: number | null): string;

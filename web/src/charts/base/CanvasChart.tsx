@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The one component behind all charts: paints a chart on a canvas and its cursor on a second one, and does
-// pointer, keyboard, tooltip, live region and export.
+// The one component behind all charts: paints a chart on a canvas and its cursor on a second one,
+// and does pointer, keyboard, tooltip, live region and export.
 
 import {
   useCallback,
@@ -17,8 +17,8 @@ import {
 
 import { CanvasPen } from "./canvasPen";
 import type { Chart } from "./chart";
-import { withAlpha } from "./color";
 import styles from "./chart.module.css";
+import { withAlpha } from "./color";
 import { toPng, toSvg } from "./exportImage";
 import type { Box, Size } from "./geometry";
 import { usePalette, usePixelRatio, useRedraw, useSize } from "./hooks";
@@ -62,7 +62,10 @@ export interface CanvasChartProps<L, T> extends CommonProps {
   readonly zoom?: ZoomAxis | undefined;
   /** The plot of a layout; needed with zoom and brush. */
   readonly plot?: ((layout: L) => Box) | undefined;
-  /** Marks of the selection; drawn on the cursor's canvas, so that they can move without the chart being redrawn. */
+  /**
+   * Marks of the selection; drawn on the cursor's canvas, so that they can move without the chart
+   * being redrawn.
+   */
   readonly marks?: ((pen: Pen, layout: L, palette: Palette) => void) | undefined;
   /** A layer between the chart and its cursor, for what another library draws. */
   readonly layer?: ((layout: L, palette: Palette) => ReactNode) | undefined;
@@ -93,7 +96,12 @@ function paintCursor(pen: Pen, box: Box, palette: Palette): void {
   pen.frame(box.x, box.y, box.w, box.h, { color: palette.focus, width: 2 });
 }
 
-function paintBrush(pen: Pen, [from, to]: readonly [number, number], height: number, palette: Palette): void {
+function paintBrush(
+  pen: Pen,
+  [from, to]: readonly [number, number],
+  height: number,
+  palette: Palette,
+): void {
   pen.rect(Math.min(from, to), 0, Math.abs(to - from), height, withAlpha(palette.accent, 0.2));
   pen.line([from, 0, from, height, Number.NaN, 0, to, 0, to, height], { color: palette.accent });
 }
@@ -205,6 +213,9 @@ function AnchoredTooltip({
   // beside a wide target the tip would be far from the pointer
   const w = Math.min(anchor.w, 200);
   return (
-    <Tooltip description={description} anchor={{ x: at.x + anchor.x, y: at.y + anchor.y, w, h: anchor.h }} />
+    <Tooltip
+      description={description}
+      anchor={{ x: at.x + anchor.x, y: at.y + anchor.y, w, h: anchor.h }}
+    />
   );
 }

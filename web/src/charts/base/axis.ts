@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Axes and legends, the same in every chart.
 
-import type { ColorTable } from "./color";
-import type { Box } from "./geometry";
-import { fitText, FONT, type Pen, type Stroke } from "./pen";
-import type { Palette } from "./palette";
 import type { Quantity } from "../../format/units";
+import { roughWidth } from "./chart";
+import { withAlpha, type ColorTable } from "./color";
+import type { Box } from "./geometry";
+import type { Palette } from "./palette";
+import { fitText, FONT, type Pen, type Stroke } from "./pen";
 import type { Scale } from "./ticks";
 
 export const ROW = 16;
 
 /** One unit for all ticks, except where they span decades and none suits all. */
-export function tickLabels(quantity: Quantity, ticks: readonly number[]): ReturnType<Quantity["axis"]> {
+export function tickLabels(
+  quantity: Quantity,
+  ticks: readonly number[],
+): ReturnType<Quantity["axis"]> {
   const low = Math.min(...ticks);
   if (ticks.length < 2 || !(low > 0) || Math.max(...ticks) / low < 999) return quantity.axis(ticks);
   const short = (tick: number) => quantity.format(tick).replace(/\.0+(?!\d)/, "");
@@ -37,7 +41,7 @@ export function paintAxisY(
     pen.text(labels[i]!, x, y, { color: palette.muted, align });
   });
   const title = fitText(pen, unit ? `${quantity.name}, ${unit}` : quantity.name, plot.w / 2);
-  pen.text(title, side === "left" ? 4 : plot.x + plot.w + 44, plot.y - 11, {
+  pen.text(title, side === "left" ? 4 : plot.x + plot.w + 44, plot.y - 15, {
     color: palette.muted,
     align: side === "left" ? "left" : "right",
   });
@@ -70,42 +74,65 @@ export function paintAxisX(
 
 export interface LegendItem {
   readonly label: string;
-  readonly color: string;
-  readonly kind?: "area" | "line" | "dot" | "hatch";
-  readonly stroke?: Stroke;
+  readonly kind: "area" | "line" | "dot" | "hatch";
 }
 
-/** Items in a row from the left, cut where the width ends. Returns the width used. */
+/** The colour of an item, or how its line is drawn. */
+export type LegendColor = (item: LegendItem) => string | Stroke;
+
+/**
+ * A legend in rows as wide as the chart; known before there is a pen, so that the plot can begin
+ * below it.
+ */
+export interface LegendLayout {
+  readonly places: readonly { readonly item: LegendItem; readonly x: number; readonly y: number }[];
+  readonly height: number;
+}
+
+const KEY = 22;
+
+export function layoutLegend(items: readonly LegendItem[], x: number, width: number): LegendLayout {
+  let at = x;
+  let row = 0;
+  const places = items.map((item) => {
+    const w = KEY + Math.min(180, roughWidth(item.label)) + 14;
+    if (at > x && at + w > x + width) {
+      at = x;
+      row++;
+    }
+    const place = { item, x: at, y: row * ROW + ROW / 2 };
+    at += w;
+    return place;
+  });
+  return { places, height: items.length ? (row + 1) * ROW : 0 };
+}
+
 export function paintLegend(
   pen: Pen,
-  items: readonly LegendItem[],
-  x: number,
-  y: number,
-  width: number,
+  legend: LegendLayout,
   palette: Palette,
-): number {
-  let at = x;
-  for (const item of items) {
-    const label = fitText(pen, item.label, 180);
-    const w = 22 + pen.measure(label) + 14;
-    if (at + w - 14 > x + width) break;
-    paintKey(pen, item, at, y, palette);
-    pen.text(label, at + 22, y, { color: palette.text });
-    at += w;
+  color: LegendColor,
+): void {
+  for (const { item, x, y } of legend.places) {
+    paintKey(pen, item, color(item), x, y, palette);
+    pen.text(fitText(pen, item.label, 180), x + KEY, y, { color: palette.text });
   }
-  return at - x;
 }
 
-function paintKey(pen: Pen, item: LegendItem, x: number, y: number, palette: Palette): void {
-  if (item.kind === "line") {
-    pen.line([x, y, x + 18, y], item.stroke ?? { color: item.color, width: 2 });
-  } else if (item.kind === "dot") {
-    pen.dot(x + 9, y, 4.5, item.color);
-  } else if (item.kind === "hatch") {
-    pen.hatch(x + 4, y - 6, 12, 12, item.color);
-    pen.frame(x + 4.5, y - 5.5, 11, 11, { color: palette.lineStrong });
-  } else {
-    pen.rect(x + 4, y - 6, 12, 12, item.color);
+function paintKey(
+  pen: Pen,
+  { kind }: LegendItem,
+  look: string | Stroke,
+  x: number,
+  y: number,
+  palette: Palette,
+): void {
+  const stroke = typeof look === "string" ? { color: look, width: 2 } : look;
+  if (kind === "line") pen.line([x, y, x + 18, y], stroke);
+  else if (kind === "dot") pen.dot(x + 9, y, 4.5, stroke.color);
+  else {
+    if (kind === "hatch") pen.hatch(x + 4, y - 6, 12, 12, stroke.color);
+    else pen.rect(x + 4, y - 6, 12, 12, stroke.color);
     pen.frame(x + 4.5, y - 5.5, 11, 11, { color: palette.lineStrong });
   }
 }
@@ -136,4 +163,25 @@ export function paintColorBar(
     pen.text(labels[i]!, box.x + box.w + 6, inside, { color: palette.muted });
   });
   pen.text(unit, box.x, box.y - 9, { color: palette.muted });
+}
+
+/** Text on a ground of its own, for places where lines may run. */
+export function paintPlate(
+  pen: Pen,
+  text: string,
+  x: number,
+  y: number,
+  align: "left" | "right",
+  palette: Palette,
+  bold = false,
+): void {
+  const width = pen.measure(text, FONT, bold);
+  pen.rect(
+    align === "right" ? x - width - 2 : x - 2,
+    y - 7,
+    width + 4,
+    14,
+    withAlpha(palette.surface, 0.82),
+  );
+  pen.text(text, x, y, { color: palette.text, align, bold });
 }

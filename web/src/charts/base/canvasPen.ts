@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { visibleText } from "../../format/names";
 import { FONT, type Pen, type Pixels, type Stroke, type TextStyle } from "./pen";
 
 type Context = CanvasRenderingContext2D;
@@ -24,11 +25,15 @@ function imageOf(pixels: Pixels): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.width = pixels.width;
   canvas.height = pixels.height;
-  canvas.getContext("2d")?.putImageData(new ImageData(pixels.data, pixels.width, pixels.height), 0, 0);
+  canvas
+    .getContext("2d")
+    ?.putImageData(new ImageData(pixels.data, pixels.width, pixels.height), 0, 0);
   return canvas;
 }
 
-/** Draws on a context whose transformation already maps CSS pixels. `family` is a CSS font family. */
+/**
+ * Draws on a context whose transformation already maps CSS pixels. `family` is a CSS font family.
+ */
 export class CanvasPen implements Pen {
   #context: Context;
   #family: string;
@@ -74,18 +79,19 @@ export class CanvasPen implements Pen {
 
   text(text: string, x: number, y: number, style: TextStyle): void {
     const context = this.#context;
+    const shown = visibleText(text);
     this.#setFont(style.size ?? FONT, style.bold ?? false);
     context.fillStyle = style.color;
     context.textAlign = style.align ?? "left";
     context.textBaseline = BASELINE[style.base ?? "middle"];
     if (!style.turn) {
-      context.fillText(text, x, y);
+      context.fillText(shown, x, y);
       return;
     }
     context.save();
     context.translate(x, y);
     context.rotate((style.turn * Math.PI) / 180);
-    context.fillText(text, 0, 0);
+    context.fillText(shown, 0, 0);
     context.restore();
   }
 
@@ -113,7 +119,7 @@ export class CanvasPen implements Pen {
 
   measure(text: string, size = FONT, bold = false): number {
     this.#setFont(size, bold);
-    return this.#context.measureText(text).width;
+    return this.#context.measureText(visibleText(text)).width;
   }
 
   // Setting a font costs more than comparing it.

@@ -11,14 +11,6 @@ export interface Description {
   readonly rows: readonly (readonly [label: string, value: string])[];
 }
 
-export type Cell = string | number | null;
-
-/** What a chart shows, as a table. Numbers are the values that were drawn, unrounded, null where there is none. */
-export interface Table {
-  readonly columns: readonly { readonly label: string; readonly numeric: boolean }[];
-  readonly rows: readonly (readonly Cell[])[];
-}
-
 export type Step = "left" | "right" | "up" | "down" | "first" | "last";
 
 /** L is the chart's layout, T what can be pointed at in it. */
@@ -37,7 +29,7 @@ export interface Chart<L, T> {
 
 /** About how wide a text is, for margins that have to be known before there is a pen. */
 export function roughWidth(text: string, size = FONT): number {
-  return text.length * size * 0.58;
+  return text.length * size * 0.62;
 }
 
 export function stepIndex(from: number | null, count: number, step: Step): number {

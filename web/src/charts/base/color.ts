@@ -13,17 +13,17 @@ export interface ColorTable {
 
 export type SequentialName = "viridis" | "cividis";
 
-// 33 samples of matplotlib's tables, dark to bright; linear in between they differ from the originals
-// by at most 2 (viridis) and 6 (cividis) of 255.
+// 33 samples of matplotlib's tables, dark to bright; linear in between they differ from the
+// originals by at most 2 (viridis) and 6 (cividis) of 255.
 const SEQUENTIAL: Record<SequentialName, string> = {
   viridis:
-    "440154470d6048186a482374472d7b4537814240863e49893b528b375b8d33638d2f6b8e2c728e297a8e26828e23898e" +
-    "21918c1f978b1f9f8821a68527ad8131b57b3dbc744cc26c5cc8636ece5881d34d95d840aadc32c0df25d5e21aeae51a" +
-    "fde725",
+    "440154470d6048186a482374472d7b4537814240863e49893b528b375b8d33638d2f6b8e2c728e297a8e" +
+    "26828e23898e21918c1f978b1f9f8821a68527ad8131b57b3dbc744cc26c5cc8636ece5881d34d95d840" +
+    "aadc32c0df25d5e21aeae51afde725",
   cividis:
-    "00224e00285b002e6a0533711a386f273e6e32436d3b496c434e6c4b546c535a6d5a5f6e61656f686a716f7073767676" +
-    "7d7c788381798b8778928d789a9376a29975aaa073b3a670bbad6dc3b369ccba64d4c15fddc858e6d051efd748f8df3c" +
-    "fee838",
+    "00224e00285b002e6a0533711a386f273e6e32436d3b496c434e6c4b546c535a6d5a5f6e61656f686a71" +
+    "6f70737676767d7c788381798b8778928d789a9376a29975aaa073b3a670bbad6dc3b369ccba64d4c15f" +
+    "ddc858e6d051efd748f8df3cfee838",
 };
 
 // Less (blue), equal (the background), more (orange to red): apart for every kind of colour vision.
@@ -46,7 +46,12 @@ export function parseHex(hex: string): Rgb {
 
 /** The colour, made translucent: 0 is not seen, 1 opaque. */
 export function withAlpha(color: string, alpha: number): string {
-  return cssColor(parseHex(color)) + Math.round(alpha * 255).toString(16).padStart(2, "0");
+  return (
+    cssColor(parseHex(color)) +
+    Math.round(alpha * 255)
+      .toString(16)
+      .padStart(2, "0")
+  );
 }
 
 export function mix(a: Rgb, b: Rgb, t: number): Rgb {
@@ -74,7 +79,9 @@ function table(anchors: readonly Rgb[]): ColorTable {
 
 /** As a Uint32Array over the bytes of image data sees it (little-endian, as every browser is). */
 export function pack([red, green, blue]: Rgb): number {
-  return ((255 << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0;
+  return (
+    ((255 << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0
+  );
 }
 
 export function sequential(name: SequentialName, dark: boolean): ColorTable {

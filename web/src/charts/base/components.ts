@@ -48,6 +48,8 @@ const groups = new Map<string, Group>([
   ...MLP.map((name) => [name, "mlp"] as const),
   ["mlp", "mlp"],
   ["unattributed", "unattributed"],
+  ["not profiled", "unattributed"],
+  ["not_profiled", "unattributed"],
 ]);
 
 export function componentGroup(name: string): Group {

@@ -19,7 +19,11 @@ export interface ImageSource<L, T> {
 const TITLE = 30;
 const MARGIN = 12;
 
-function paintPicture<L, T>(pen: Pen, { chart, size, palette, title }: ImageSource<L, T>, shift: (draw: () => void) => void) {
+function paintPicture<L, T>(
+  pen: Pen,
+  { chart, size, palette, title }: ImageSource<L, T>,
+  shift: (draw: () => void) => void,
+) {
   pen.rect(0, 0, size.width + 2 * MARGIN, size.height + TITLE + MARGIN, palette.surface);
   pen.text(title, MARGIN, TITLE / 2 + 2, { color: palette.text, size: 13, bold: true });
   shift(() => chart.paint(pen, chart.layout(size), palette));
@@ -49,7 +53,9 @@ export function toPng<L, T>(source: ImageSource<L, T>, scale = 2): Promise<Blob>
     draw();
   });
   return new Promise((resolve, reject) => {
-    context.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))));
+    context.canvas.toBlob((blob) =>
+      blob ? resolve(blob) : reject(new Error("the picture is too large")),
+    );
   });
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The colours of a chart in the current theme, read from the custom properties of theme.css.
 
+import type { Phase } from "../../api/schema";
+import { DOMAINS as PARTS, PHASES } from "../../format/names";
 import { cssColor, diverging, mix, parseHex, sequential, type ColorTable } from "./color";
 import { componentGroup, GROUPS, type Group } from "./components";
 import type { Stroke } from "./pen";
 
-export const DOMAINS = ["cpu", "gpu", "ane", "dram", "soc", "other", "total"] as const;
+export const DOMAINS = [...PARTS, "total"] as const;
 export type Domain = (typeof DOMAINS)[number];
 
 /** So that lines can be told apart without colour. */
@@ -21,9 +23,6 @@ export const DASHES: Record<Domain, readonly number[]> = {
 
 /** Of the runs of a comparison, in their order. */
 export const RUN_DASHES: readonly (readonly number[])[] = [[], [8, 3], [2, 2], [8, 3, 2, 3]];
-
-export const PHASES = ["pre_inference", "prefill", "decode", "post_inference"] as const;
-export type Phase = (typeof PHASES)[number];
 
 const PHASE_PROPERTY: Record<Phase, string> = {
   pre_inference: "--phase-pre",
@@ -46,6 +45,8 @@ export interface Palette {
   readonly domain: Readonly<Record<Domain, string>>;
   readonly phase: Readonly<Record<Phase, string>>;
   readonly group: Readonly<Record<Group, string>>;
+  /** Where the hues of a group's components end. */
+  readonly groupEnd: Readonly<Record<Group, string>>;
   readonly run: readonly string[];
   /** Energy and power. */
   readonly energy: ColorTable;
@@ -72,6 +73,7 @@ export function paletteFrom(read: (property: string) => string, dark: boolean): 
     domain: record(DOMAINS, (domain) => `--${domain}`),
     phase: record(PHASES, (phase) => PHASE_PROPERTY[phase]),
     group: record(GROUPS, (group) => `--group-${group}`),
+    groupEnd: record(GROUPS, (group) => `--group-${group}-end`),
     run: [1, 2, 3, 4].map((i) => read(`--run-${i}`)),
     energy: sequential("viridis", dark),
     other: sequential("cividis", dark),
@@ -85,23 +87,15 @@ export function domainStroke(palette: Palette, name: string): Stroke {
   return { color: palette.domain[domain], width, dash: DASHES[domain] };
 }
 
-/**
- * Colours for components: the hue says the group (attention, MLP, other), the shade tells the components of a
- * group apart, in the order given.
- */
+/** Colours for components: between the two hues of their group, in the order given. */
 export function componentColors(palette: Palette, names: readonly string[]): Map<string, string> {
   const out = new Map<string, string>();
   for (const group of GROUPS) {
     const members = names.filter((name) => componentGroup(name) === group);
-    const hue = parseHex(palette.group[group]);
-    const surface = parseHex(palette.surface);
-    members.forEach((name, i) => {
-      const step = members.length > 1 ? i / (members.length - 1) : 0;
-      out.set(name, cssColor(mix(hue, surface, step * PALEST)));
-    });
+    const [from, to] = [parseHex(palette.group[group]), parseHex(palette.groupEnd[group])];
+    members.forEach((name, i) =>
+      out.set(name, cssColor(mix(from, to, i / Math.max(1, members.length - 1)))),
+    );
   }
   return out;
 }
-
-// How far the palest shade goes towards the surface; keeps 3:1 against it (tested).
-const PALEST = 0.3;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What charts draw with. One painter per chart serves the screen, PNG and SVG, so that they cannot differ.
+// What charts draw with. One painter per chart serves the screen, PNG and SVG, so that they cannot
+// differ.
 
 import type { Size } from "./geometry";
 
@@ -43,7 +44,7 @@ export interface Pen {
 
 export const FONT = 11;
 
-/** The text, or as much of it as fits with an ellipsis; empty when not even two characters do. */
+/** The text, or as much of it as fits with an ellipsis; empty when that would say nothing. */
 export function fitText(pen: Pen, text: string, width: number, size = FONT, bold = false): string {
   if (pen.measure(text, size, bold) <= width) return text;
   const characters = Array.from(text);
@@ -54,5 +55,5 @@ export function fitText(pen: Pen, text: string, width: number, size = FONT, bold
     if (pen.measure(`${characters.slice(0, middle).join("")}…`, size, bold) <= width) low = middle;
     else high = middle - 1;
   }
-  return low < 2 ? "" : `${characters.slice(0, low).join("").trimEnd()}…`;
+  return low < 4 ? "" : `${characters.slice(0, low).join("").trimEnd()}…`;
 }

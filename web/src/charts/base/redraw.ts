@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-// When to draw: once per frame at most, live charts ten times a second at most, hidden or quiet pages never.
+// When to draw: once per frame at most, live charts ten times a second at most, hidden or quiet
+// pages never.
 
 /** The browser's clock, or a test's. */
 export interface FrameClock {
   now(): number;
-  /** Calls back before the next frame, not before `delay` ms have passed; returns how to cancel it. */
+  /**
+   * Calls back before the next frame, not before `delay` ms have passed; returns how to cancel it.
+   */
   schedule(callback: () => void, delay: number): () => void;
   hidden(): boolean;
 }
@@ -13,7 +16,8 @@ export const browserClock: FrameClock = {
   now: () => performance.now(),
   schedule: (callback, delay) => {
     let frame = 0;
-    const timer = delay > 0 ? setTimeout(() => (frame = requestAnimationFrame(callback)), delay) : 0;
+    const timer =
+      delay > 0 ? setTimeout(() => (frame = requestAnimationFrame(callback)), delay) : 0;
     if (delay <= 0) frame = requestAnimationFrame(callback);
     return () => {
       clearTimeout(timer);
@@ -25,7 +29,9 @@ export const browserClock: FrameClock = {
 
 export const LIVE_INTERVAL_MS = 100;
 
-/** Joins requests to draw. What is asked for while hidden or quiet is drawn once, when that ends. */
+/**
+ * Joins requests to draw. What is asked for while hidden or quiet is drawn once, when that ends.
+ */
 export class Redraw {
   #draw: () => void;
   #clock: FrameClock;

@@ -2,7 +2,12 @@
 // Binary search in sorted columns.
 
 /** The first index in [from, to) whose value is greater than `value`, or `to`. */
-export function upperBound(sorted: ArrayLike<number>, value: number, from = 0, to = sorted.length): number {
+export function upperBound(
+  sorted: ArrayLike<number>,
+  value: number,
+  from = 0,
+  to = sorted.length,
+): number {
   let low = from;
   let high = to;
   while (low < high) {

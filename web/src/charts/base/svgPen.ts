@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
+import { visibleText } from "../../format/names";
 import { FONT, type Pen, type Pixels, type Stroke, type TextStyle } from "./pen";
 
 const BASELINE = { top: "0.8em", middle: "0.35em", bottom: "0" } as const;
 const ANCHOR = { left: "start", center: "middle", right: "end" } as const;
 
-// Text may be anything a model writes: markup is escaped, what XML does not allow is shown as U+FFFD.
+// Text may be anything a model writes: markup is escaped, what XML does not allow is shown as
+// U+FFFD.
 function escapeXml(text: string): string {
-  return text
-    .replace(/[\ud800-\udfff]/gu, "\ufffd")
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
+  return visibleText(text)
+    .replace(/[\ud800-\udfff\ufffe\uffff]/gu, "\ufffd")
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
@@ -118,17 +119,20 @@ export class SvgPen implements Pen {
       this.#hatches,
       ([color, i]) =>
         `<pattern id="hatch${i}" width="6" height="6" patternUnits="userSpaceOnUse" ` +
-        `patternTransform="rotate(45)"><path d="M0 0V6" stroke="${color}" stroke-width="2"/></pattern>`,
+        `patternTransform="rotate(45)">` +
+        `<path d="M0 0V6" stroke="${color}" stroke-width="2"/></pattern>`,
     );
     return (
       `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
       `viewBox="0 0 ${width} ${height}" font-family="${escapeXml(this.#family)}" role="img">` +
-      `<title>${escapeXml(title)}</title><defs>${patterns.join("")}</defs>${this.#out.join("\n")}</svg>\n`
+      `<title>${escapeXml(title)}</title><defs>${patterns.join("")}</defs>` +
+      `${this.#out.join("\n")}</svg>\n`
     );
   }
 
   #box(x: number, y: number, w: number, h: number): string {
-    return `x="${number(x)}" y="${number(y)}" width="${number(Math.max(0, w))}" height="${number(Math.max(0, h))}"`;
+    const [width, height] = [number(Math.max(0, w)), number(Math.max(0, h))];
+    return `x="${number(x)}" y="${number(y)}" width="${width}" height="${height}"`;
   }
 
   #stroke({ color, width = 1, dash }: Stroke): string {

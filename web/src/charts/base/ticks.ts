@@ -3,11 +3,18 @@
 
 export type Range = readonly [low: number, high: number];
 
-/** The smallest range that holds every finite value, or null when there is none. */
-export function extent(values: ArrayLike<number | null>): Range | null {
+/**
+ * The smallest range that holds every finite value from `first` to `last` (exclusive); null when
+ * there is none.
+ */
+export function extent(
+  values: ArrayLike<number | null>,
+  first = 0,
+  last = values.length,
+): Range | null {
   let low = Infinity;
   let high = -Infinity;
-  for (let i = 0; i < values.length; i++) {
+  for (let i = first; i < last; i++) {
     const value = values[i];
     if (value == null || !Number.isFinite(value)) continue;
     if (value < low) low = value;
@@ -32,7 +39,8 @@ function multiples(low: number, high: number, step: number): number[] {
   const inverse = 1 / step;
   const exact = inverse > 1 && Number.isInteger(Math.round(inverse)) ? Math.round(inverse) : 0;
   const out: number[] = [];
-  for (let i = first; i <= last && out.length < 1000; i++) out.push((exact ? i / exact : i * step) + 0);
+  for (let i = first; i <= last && out.length < 1000; i++)
+    out.push((exact ? i / exact : i * step) + 0);
   return out;
 }
 

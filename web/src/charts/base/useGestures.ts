@@ -23,6 +23,7 @@ interface Context<L, T> extends CanvasChartProps<L, T> {
 }
 
 const DRAG_FROM = 4;
+const SEQUENCE_MS = 1500;
 
 interface Drag {
   readonly from: number;
@@ -37,6 +38,7 @@ export function useGestures<L, T>(context: Context<L, T>) {
     now.current = context;
   });
   const drag = useRef<Drag | null>(null);
+  const before = useRef({ key: "", at: 0 });
 
   const wheel = useCallback((event: WheelEvent) => {
     const { zoom, plot, layout, root } = now.current;
@@ -99,7 +101,11 @@ export function useGestures<L, T>(context: Context<L, T>) {
       if (now.current.cursor) now.current.point(null);
     },
     onKeyDown: (event: KeyboardEvent<HTMLElement>) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || !pressKey(now.current, event.key)) return;
+      const begun = before.current.key === "g" && event.timeStamp - before.current.at < SEQUENCE_MS;
+      before.current = { key: event.key, at: event.timeStamp };
+      // "g a" goes to a view, also from a chart that moves on "a"
+      if (begun || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!pressKey(now.current, event.key)) return;
       event.preventDefault();
       event.stopPropagation();
     },
@@ -108,7 +114,11 @@ export function useGestures<L, T>(context: Context<L, T>) {
 }
 
 // Whether the move belongs to a drag.
-function moveDrag<L, T>({ zoom, plot, layout, onBrush, setBrush }: Context<L, T>, drag: Drag, x: number): boolean {
+function moveDrag<L, T>(
+  { zoom, plot, layout, onBrush, setBrush }: Context<L, T>,
+  drag: Drag,
+  x: number,
+): boolean {
   if (layout === null || (!onBrush && !drag.pans)) return false;
   if (!drag.moved && Math.abs(x - drag.from) < DRAG_FROM) return true;
   drag.moved = true;

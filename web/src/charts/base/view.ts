@@ -3,8 +3,16 @@
 
 import type { Range } from "./ticks";
 
-/** Scales the view about a fraction of its width, and keeps it inside `full`. `factor` < 1 zooms in. */
-export function zoomRange(view: Range, full: Range, factor: number, about: number, smallest: number): Range {
+/**
+ * Scales the view about a fraction of its width, and keeps it inside `full`. `factor` < 1 zooms in.
+ */
+export function zoomRange(
+  view: Range,
+  full: Range,
+  factor: number,
+  about: number,
+  smallest: number,
+): Range {
   const span = view[1] - view[0];
   const least = Math.min(smallest, full[1] - full[0]);
   const wanted = Math.min(full[1] - full[0], Math.max(least, span * factor));
