@@ -2,8 +2,9 @@
 // What is around every view: navigation, switches, keyboard, dialogs, the live region.
 
 import { QueryClientProvider, type QueryClient } from "@tanstack/react-query";
-import { Suspense, useEffect, useState } from "react";
-import { useFeed } from "./live/feed";
+import { Suspense, useEffect, useState, type ReactNode } from "react";
+import { QuietContext } from "./charts/base/hooks";
+import { useFeed, useLiveValue } from "./live/feed";
 import { setPreferences, usePreferences, type ThemeChoice } from "./state/preferences";
 import { printFragment } from "./state/url";
 import { setView, useView } from "./state/view";
@@ -36,7 +37,9 @@ export function App({ client }: { readonly client: QueryClient }) {
         <Header view={view} open={setOpen} />
         <main id="main" className={styles["main"]} tabIndex={-1}>
           <Suspense fallback={<p aria-busy="true">Loading…</p>}>
-            <view.Component />
+            <Drawing>
+              <view.Component />
+            </Drawing>
           </Suspense>
         </main>
         <Undo />
@@ -46,6 +49,13 @@ export function App({ client }: { readonly client: QueryClient }) {
       </TokenGate>
     </QueryClientProvider>
   );
+}
+
+/** In quiet mode no chart is drawn while a run goes on. */
+function Drawing({ children }: { readonly children: ReactNode }) {
+  const isRunning = useLiveValue((run) => run?.status === "running");
+  const quiet = usePreferences((state) => state.quiet);
+  return <QuietContext value={quiet && isRunning}>{children}</QuietContext>;
 }
 
 // A plain link to #main would take the place of the view's address.
@@ -64,10 +74,35 @@ function useShellActions(setOpen: (which: "help" | "palette") => void) {
       listed: true,
       run: () => setView({ view: view.name }, "push"),
     })),
-    { id: "help", title: "Keyboard help", keys: ["?"], group: "Everywhere", listed: true, run: () => setOpen("help") },
-    { id: "palette", title: "Commands", keys: ["Ctrl+k"], group: "Everywhere", run: () => setOpen("palette") },
-    { id: "net", title: "Gross or net energy", group: "Everywhere", listed: true, run: switchEnergy },
-    { id: "quiet", title: "Quiet mode on or off", group: "Everywhere", listed: true, run: switchQuiet },
+    {
+      id: "help",
+      title: "Keyboard help",
+      keys: ["?"],
+      group: "Everywhere",
+      listed: true,
+      run: () => setOpen("help"),
+    },
+    {
+      id: "palette",
+      title: "Commands",
+      keys: ["Ctrl+k"],
+      group: "Everywhere",
+      run: () => setOpen("palette"),
+    },
+    {
+      id: "net",
+      title: "Gross or net energy",
+      group: "Everywhere",
+      listed: true,
+      run: switchEnergy,
+    },
+    {
+      id: "quiet",
+      title: "Quiet mode on or off",
+      group: "Everywhere",
+      listed: true,
+      run: switchQuiet,
+    },
     ...THEMES.map((theme) => ({
       id: `theme-${theme}`,
       title: `Theme: ${theme}`,
@@ -87,7 +122,13 @@ function switchQuiet() {
   setPreferences({ quiet: !usePreferences.getState().quiet });
 }
 
-function Header({ view, open }: { readonly view: View; readonly open: (which: "help" | "palette") => void }) {
+function Header({
+  view,
+  open,
+}: {
+  readonly view: View;
+  readonly open: (which: "help" | "palette") => void;
+}) {
   return (
     <header className={styles["header"]}>
       <span className={styles["brand"]}>
@@ -103,10 +144,20 @@ function Header({ view, open }: { readonly view: View; readonly open: (which: "h
         <EnergySwitch />
         <QuietSwitch />
         <ThemeSwitch />
-        <button type="button" onClick={() => open("palette")} aria-label="Commands" title="Commands (Ctrl+K)">
+        <button
+          type="button"
+          onClick={() => open("palette")}
+          aria-label="Commands"
+          title="Commands (Ctrl+K)"
+        >
           ⌘
         </button>
-        <button type="button" onClick={() => open("help")} aria-label="Keyboard help" title="Keyboard help (?)">
+        <button
+          type="button"
+          onClick={() => open("help")}
+          aria-label="Keyboard help"
+          title="Keyboard help (?)"
+        >
           ?
         </button>
       </div>
@@ -141,7 +192,11 @@ function Connection() {
   const state = useFeed((feed) => feed.state);
   const { mark, says } = CONNECTION[state];
   return (
-    <span className={styles["connection"]} data-state={state} title="The stream of live values from the server">
+    <span
+      className={styles["connection"]}
+      data-state={state}
+      title="The stream of live values from the server"
+    >
       <span aria-hidden="true">{mark}</span> {says}
     </span>
   );

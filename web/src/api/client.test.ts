@@ -12,15 +12,19 @@ function answer(body: string, init: ResponseInit) {
   return calls;
 }
 
-const failure = (promise: Promise<unknown>) => promise.then(() => null, (error: unknown) => error as ApiError);
+const failure = (promise: Promise<unknown>) =>
+  promise.then(
+    () => null,
+    (error: unknown) => error as ApiError,
+  );
 
 afterEach(() => vi.unstubAllGlobals());
 
 describe("a request", () => {
   it("leaves out what is not set and escapes the rest", () => {
-    expect(apiUrl("/runs", { model: "a&b", tag: null, limit: 0, search: "", offset: undefined })).toBe(
-      "/api/profiling/runs?model=a%26b&limit=0",
-    );
+    expect(
+      apiUrl("/runs", { model: "a&b", tag: null, limit: 0, search: "", offset: undefined }),
+    ).toBe("/api/profiling/runs?model=a%26b&limit=0");
     expect(runPath("../x", "/tokens")).toBe("/run/..%2Fx/tokens");
   });
 
@@ -35,16 +39,30 @@ describe("a request", () => {
   });
 
   it("that fails says why", async () => {
-    const body = JSON.stringify({ title: "Not Found", status: 404, code: "not_found", detail: "no run 'x'", hint: "list them" });
+    const body = JSON.stringify({
+      title: "Not Found",
+      status: 404,
+      code: "not_found",
+      detail: "no run 'x'",
+      hint: "list them",
+    });
     answer(body, { status: 404, headers: { "content-type": "application/problem+json" } });
     const error = await failure(getJson("/run/x"));
     expect(error).toBeInstanceOf(ApiError);
-    expect(error).toMatchObject({ status: 404, code: "not_found", message: "no run 'x'", hint: "list them" });
+    expect(error).toMatchObject({
+      status: 404,
+      code: "not_found",
+      message: "no run 'x'",
+      hint: "list them",
+    });
   });
 
   it("answered by something that is no problem document still has a status", async () => {
     answer("<html>", { status: 502, statusText: "Bad Gateway" });
-    expect(await failure(getJson("/runs"))).toMatchObject({ status: 502, message: "the server answered 502 Bad Gateway" });
+    expect(await failure(getJson("/runs"))).toMatchObject({
+      status: 502,
+      message: "the server answered 502 Bad Gateway",
+    });
   });
 
   it("without an answer says so, but an aborted one is an abort", async () => {

@@ -54,7 +54,10 @@ async function problemOf(response: Response): Promise<ApiError> {
     const problem = (await response.json()) as Partial<Problem>;
     return new ApiError({ ...unnamed, ...problem, status: response.status });
   } catch {
-    return new ApiError({ ...unnamed, detail: `the server answered ${response.status} ${response.statusText}`.trim() });
+    return new ApiError({
+      ...unnamed,
+      detail: `the server answered ${response.status} ${response.statusText}`.trim(),
+    });
   }
 }
 
@@ -66,7 +69,9 @@ export function whenUnauthorized(tell: () => void): void {
 }
 
 export async function request(path: string, options: Options = {}): Promise<Response> {
-  const headers = new Headers({ accept: options.accept ?? "application/json, application/problem+json" });
+  const headers = new Headers({
+    accept: options.accept ?? "application/json, application/problem+json",
+  });
   if (options.body !== undefined) headers.set("content-type", "application/json");
   let response: Response;
   try {
@@ -98,7 +103,11 @@ export async function getJson<T>(path: string, options: Options = {}): Promise<T
     return (await response.json()) as T;
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new ApiError({ status: response.status, code: "cut_off", detail: "the server's answer was cut off" });
+    throw new ApiError({
+      status: response.status,
+      code: "cut_off",
+      detail: "the server's answer was cut off",
+    });
   }
 }
 

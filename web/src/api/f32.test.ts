@@ -15,7 +15,9 @@ function block(head: string, values: number[]): ArrayBuffer {
 
 describe("an f32 block", () => {
   it("is its description and its values", () => {
-    const { head, values } = decodeF32<{ unit: string }>(block('{"unit":"mJ"}', [1.5, Number.NaN, -2]));
+    const { head, values } = decodeF32<{ unit: string }>(
+      block('{"unit":"mJ"}', [1.5, Number.NaN, -2]),
+    );
     expect(head).toEqual({ unit: "mJ" });
     expect([...values]).toEqual([1.5, Number.NaN, -2]);
   });

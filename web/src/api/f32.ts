@@ -16,13 +16,18 @@ export interface Block<Head> {
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 function corrupt(what: string): ApiError {
-  return new ApiError({ status: 200, code: "corrupt", detail: `the server's answer is damaged: ${what}` });
+  return new ApiError({
+    status: 200,
+    code: "corrupt",
+    detail: `the server's answer is damaged: ${what}`,
+  });
 }
 
 export function decodeF32<Head>(buffer: ArrayBuffer): Block<Head> {
   const view = new DataView(buffer);
   const text = new TextDecoder();
-  if (buffer.byteLength < HEAD || text.decode(new Uint8Array(buffer, 0, 8)) !== MAGIC) throw corrupt("no f32 block");
+  if (buffer.byteLength < HEAD || text.decode(new Uint8Array(buffer, 0, 8)) !== MAGIC)
+    throw corrupt("no f32 block");
   const length = view.getUint32(8, true);
   const start = HEAD + length;
   if (length % 8 !== 0 || start > buffer.byteLength) throw corrupt("its description is cut off");
@@ -39,8 +44,15 @@ export function decodeF32<Head>(buffer: ArrayBuffer): Block<Head> {
   return { head, values };
 }
 
-export async function getF32<Head>(path: string, params: Params, signal?: AbortSignal): Promise<Block<Head>> {
-  const options = { params: { ...params, format: "f32" }, accept: `${F32}, application/problem+json` };
+export async function getF32<Head>(
+  path: string,
+  params: Params,
+  signal?: AbortSignal,
+): Promise<Block<Head>> {
+  const options = {
+    params: { ...params, format: "f32" },
+    accept: `${F32}, application/problem+json`,
+  };
   const response = await request(path, signal ? { ...options, signal } : options);
   return decodeF32<Head>(await response.arrayBuffer());
 }

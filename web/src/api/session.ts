@@ -20,13 +20,25 @@ export function takeToken(window: Window): string | null {
 export async function openSession(token: string): Promise<void> {
   let response: Response;
   try {
-    response = await fetch("/session", { method: "POST", headers: { authorization: `Bearer ${token}` } });
+    response = await fetch("/session", {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+    });
   } catch {
     throw new ApiError({ status: 0, code: "unreachable", detail: "the server does not answer" });
   }
-  if (response.status === 401) throw new ApiError({ status: 401, code: "unauthorized", detail: "this is not the server's token" });
+  if (response.status === 401)
+    throw new ApiError({
+      status: 401,
+      code: "unauthorized",
+      detail: "this is not the server's token",
+    });
   // a server without a token has no such path: nothing to do
   if (!response.ok && response.status !== 404) {
-    throw new ApiError({ status: response.status, code: "unexpected", detail: `the server answered ${response.status}` });
+    throw new ApiError({
+      status: response.status,
+      code: "unexpected",
+      detail: `the server answered ${response.status}`,
+    });
   }
 }

@@ -4,7 +4,7 @@
 import { ApiError, getJson, runPath } from "../api/client";
 import type { Power, RunSummary, Token, Tokens } from "../api/schema";
 import { DOMAINS, PHASES } from "../format/names";
-import { phaseNumber, type LiveRun, type LiveToken, type PowerColumn } from "./run";
+import { phaseNumber, type Facts, type LiveRun, type LiveToken, type PowerColumn } from "./run";
 
 function liveToken(token: Token): LiveToken {
   return {
@@ -33,8 +33,12 @@ export function mergePower(run: LiveRun, power: Power): void {
   run.power.clear();
   samples.timestamp_ms.forEach((t, i) => {
     const at = samples.phase[i];
-    const row: Partial<Record<PowerColumn, number | null>> = { t, total: samples.total_power_mw[i] ?? null };
-    row.phase = at === null || at === undefined ? null : phaseNumber(power.phases[at]?.phase ?? PHASES[at]);
+    const row: Partial<Record<PowerColumn, number | null>> = {
+      t,
+      total: samples.total_power_mw[i] ?? null,
+    };
+    row.phase =
+      at === null || at === undefined ? null : phaseNumber(power.phases[at]?.phase ?? PHASES[at]);
     for (const domain of DOMAINS) row[domain] = samples[`${domain}_power_mw`]?.[i] ?? null;
     run.addSample(row);
   });
@@ -44,21 +48,34 @@ export function mergePower(run: LiveRun, power: Power): void {
   }
 }
 
-/** Reads what is missing; answers whether nothing is any more. */
+function factsOf(summary: RunSummary): Facts {
+  const layers = summary.model["layers"];
+  return {
+    model_name: summary.model_name,
+    mode: summary.mode,
+    prompt: summary.prompt ?? "",
+    tags: summary.tags,
+    layers: typeof layers === "number" ? layers : 0,
+    power_sources: summary.power.sources,
+  };
+}
+
+/** Reads what is missing; answers whether nothing is any more. The store is a second behind a run that goes on. */
 export async function fillFromStore(run: LiveRun): Promise<boolean> {
-  const open = run.gaps.filter((gap) => !gap.filled);
   const hadEnded = run.status !== "running";
-  const first = run.holes()[0]?.[0] ?? 0;
-  const [tokens, power] = await Promise.all([
+  const first = run.holes()[0]?.[0] ?? run.tokens.length;
+  const [summary, tokens, power] = await Promise.all([
+    run.facts ? null : getJson<RunSummary>(runPath(run.id, "/summary")),
     getJson<Tokens>(runPath(run.id, "/tokens"), { params: { from: first } }),
     getJson<Power>(runPath(run.id, "/power"), { params: { max_points: run.power.capacity } }),
   ]);
+  if (summary) run.facts = factsOf(summary);
   mergeTokens(run, tokens.tokens);
   mergePower(run, power);
-  const isWhole = run.holes().length === 0 || hadEnded;
-  if (isWhole) for (const gap of open) gap.filled = true;
+  const isWhole = hadEnded || run.missingTokens === 0;
+  if (isWhole && run.lost === "reading") run.lost = "filled";
   run.version.facts++;
-  return isWhole && run.gaps.every((gap) => gap.filled);
+  return isWhole;
 }
 
 /** Finishes a run that has ended while nobody listened; answers whether it has. */
@@ -72,7 +89,8 @@ export async function readOutcome(run: LiveRun): Promise<boolean> {
     return true;
   }
   if (summary.status === "running") return false;
+  run.facts ??= factsOf(summary);
   run.finish(summary.status, summary, null);
-  await fillFromStore(run);
+  run.lost = "reading";
   return true;
 }

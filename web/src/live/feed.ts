@@ -14,6 +14,7 @@ const GAP_MS = 100;
 const BACK_OFF_MS = [250, 500, 1000, 2000, 5000] as const;
 const STALE_MS = 3000;
 const REFILL_MS = 1500; // the store is committed about once a second
+const MOST_REFILLS = 4; // once a run has ended
 
 export type Connection = "connecting" | "open" | "lost";
 
@@ -114,7 +115,9 @@ class Feed {
     socket.onclose = () => {
       if (socket !== this.#socket) return;
       this.#socket = null;
-      useFeed.setState({ state: this.#attempts > 0 || this.#lastFrameAt > 0 ? "lost" : "connecting" });
+      useFeed.setState({
+        state: this.#attempts > 0 || this.#lastFrameAt > 0 ? "lost" : "connecting",
+      });
       const wait = BACK_OFF_MS[Math.min(this.#attempts++, BACK_OFF_MS.length - 1)]!;
       this.#retry = setTimeout(() => this.#open(), wait);
     };
@@ -145,47 +148,42 @@ class Feed {
   }
 
   #apply(frame: WsFrame): void {
-    const id = frame.run_id;
-    if (!id) {
-      if (this.run && frame.type === "gap") this.#lost(this.run, frame);
-      return;
-    }
-    let run = this.run;
-    if (run?.id !== id) {
-      // frames of a run that waits do not push aside the one that goes on
-      if (run?.status === "running" && frame.type === "progress" && frame.stage === "queued") return;
-      run = this.#begin(id);
-    }
-    if (frame.type === "gap") {
-      this.#lost(run, frame);
-      return;
-    }
+    const run = this.#runOf(frame);
+    if (!run) return;
     const before = run.status;
     run.apply(frame);
     if (before === "running" && run.status !== "running") this.#end(run);
+    // a run that was met in the middle has no beginning yet
+    else if (frame.type === "gap" || frame.type === "token_complete") this.#fill(run);
+  }
+
+  #runOf(frame: WsFrame): LiveRun | null {
+    if (!frame.run_id || frame.run_id === this.run?.id) return this.run;
+    const isRunning = this.run?.status === "running";
+    // frames of a run that waits do not push aside the one that goes on
+    if (isRunning && frame.type === "progress" && frame.stage === "queued") return null;
+    return this.#begin(frame.run_id);
   }
 
   #end(run: LiveRun): void {
+    this.#pacer.mark();
     this.#pacer.flush();
     for (const tell of this.#ended) tell(run);
-    if (run.gaps.some((gap) => !gap.filled)) this.#fill(run);
-  }
-
-  #lost(run: LiveRun, frame: WsFrame): void {
-    run.apply(frame);
     this.#fill(run);
   }
 
   // What was missed is in the store, a little later than it happened.
-  #fill(run: LiveRun): void {
-    if (this.#refill !== undefined) return;
+  #fill(run: LiveRun, attempts = 0): void {
+    if (this.#refill !== undefined || !run.hasMissing()) return;
+    const hadEnded = run.status !== "running";
     this.#refill = setTimeout(() => {
       void fillFromStore(run)
         .catch(() => false) // asked again
         .then((isWhole) => {
           this.#refill = undefined;
           this.#pacer.mark();
-          if (!isWhole && this.run === run) this.#fill(run);
+          if (!isWhole && this.run === run && attempts < MOST_REFILLS)
+            this.#fill(run, hadEnded ? attempts + 1 : 0);
         });
     }, REFILL_MS);
   }
@@ -195,16 +193,14 @@ class Feed {
     const run = this.run;
     if (!run || run.status !== "running") return;
     await new Promise((resolve) => setTimeout(resolve, REFILL_MS));
-    if (run.status !== "running" || performance.now() - this.#lastFrameAt < REFILL_MS / 2) return;
-    if (await readOutcome(run).catch(() => false)) {
-      this.#pacer.mark();
-      this.#end(run);
-    }
+    if (run.status !== "running" || this.run !== run) return;
+    if (await readOutcome(run).catch(() => false)) this.#end(run);
   }
 
   #watchSilence(): void {
-    const isSilent =
-      this.run?.status === "running" && this.#lastFrameAt > 0 && performance.now() - this.#lastFrameAt > STALE_MS;
+    // while a model is loaded there is nothing to tell
+    const isExpected = this.run?.status === "running" && this.run.progress?.phase != null;
+    const isSilent = isExpected && performance.now() - this.#lastFrameAt > STALE_MS;
     const { silentSince } = useFeed.getState();
     if (isSilent === (silentSince !== null)) return;
     useFeed.setState({ silentSince: isSilent ? this.#lastFrameAt : null });
@@ -219,7 +215,8 @@ export function useLive(): Shown {
 }
 
 /** Renders only when what `select` answers (a number, a text, the same object) has changed. */
-export function useLiveValue<T extends string | number | boolean | object | null>(select: (run: LiveRun | null) => T): T {
+export function useLiveValue<T extends string | number | boolean | object | null>(
+  select: (run: LiveRun | null) => T,
+): T {
   return useSyncExternalStore(feed.subscribe, () => select(feed.shown().run));
 }
-

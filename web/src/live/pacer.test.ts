@@ -31,7 +31,8 @@ describe("the page is drawn", () => {
     expect(draws[0]).toBe(0);
     expect(draws.length).toBeGreaterThanOrEqual(10);
     expect(draws.length).toBeLessThanOrEqual(11);
-    for (let i = 1; i < draws.length; i++) expect(draws[i]! - draws[i - 1]!).toBeGreaterThanOrEqual(100);
+    for (let i = 1; i < draws.length; i++)
+      expect(draws[i]! - draws[i - 1]!).toBeGreaterThanOrEqual(100);
   });
 
   it("not without anything new", () => {

@@ -31,10 +31,13 @@ export function makePacer({ gapMs, draw, isHidden, isHeld, now }: PacerOptions):
   };
   const plan = () => {
     if (!dirty || timer !== undefined || isHidden() || isHeld()) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (dirty && !isHidden() && !isHeld()) run();
-    }, Math.max(0, last + gapMs - now()));
+    timer = setTimeout(
+      () => {
+        timer = undefined;
+        if (dirty && !isHidden() && !isHeld()) run();
+      },
+      Math.max(0, last + gapMs - now()),
+    );
   };
   return {
     mark: () => {

@@ -22,6 +22,7 @@ export type PowerColumn = (typeof POWER_COLUMNS)[number];
 
 const SAMPLES = 6000;
 const LAYER_SPLITS = 4096;
+const MOST_TOKENS = 4_194_304; // as the server
 
 export interface LiveToken {
   readonly index: number;
@@ -44,7 +45,11 @@ export interface HeatMatrix {
   readonly timeMs: Float32Array;
   readonly energyMj: Float32Array;
   /** Components outside the layers. */
-  readonly outside: readonly { readonly name: string; readonly timeMs: number; readonly energyMj: number | null }[];
+  readonly outside: readonly {
+    readonly name: string;
+    readonly timeMs: number;
+    readonly energyMj: number | null;
+  }[];
 }
 
 export interface LayerSplit {
@@ -59,12 +64,11 @@ export interface Band {
   endMs: number;
 }
 
-/** Frames that did not come. `filled`: what they said was read from the store. */
-export interface Gap {
-  readonly from: number;
-  readonly to: number;
-  filled: boolean;
-}
+/** What is told about a run when it starts. */
+export type Facts = Pick<
+  WsRunStarted,
+  "model_name" | "mode" | "prompt" | "tags" | "layers" | "power_sources"
+>;
 
 export type LiveStatus = "running" | "complete" | "failed" | "cancelled" | "interrupted";
 
@@ -72,7 +76,7 @@ export class LiveRun {
   readonly id: string;
   status: LiveStatus = "running";
   failure: string | null = null;
-  start: WsRunStarted | null = null;
+  facts: Facts | null = null;
   progress: WsProgress | null = null;
   summary: RunSummary | null = null;
   readonly power = new Ring<PowerColumn>(POWER_COLUMNS, SAMPLES);
@@ -82,11 +86,22 @@ export class LiveRun {
   readonly tokens: (LiveToken | undefined)[] = [];
   heat: HeatMatrix | null = null;
   readonly splits = new Map<number, LayerSplit>();
-  readonly gaps: Gap[] = [];
+  /** Frames were lost to this page: still to be read from the store, or read. */
+  lost: "no" | "reading" | "filled" = "no";
+  #known = 0;
   readonly version = { power: 0, tokens: 0, heat: 0, facts: 0 };
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  /** Is something missing that the store has? */
+  hasMissing(): boolean {
+    return this.lost === "reading" || this.facts === null || this.missingTokens > 0;
+  }
+
+  get missingTokens(): number {
+    return this.tokens.length - this.#known;
   }
 
   /** Indices of tokens that were skipped, as [first, last] ranges. */
@@ -102,6 +117,8 @@ export class LiveRun {
   }
 
   addToken(token: LiveToken): void {
+    if (token.index < 0 || token.index > MOST_TOKENS) return;
+    if (!this.tokens[token.index]) this.#known++;
     this.tokens[token.index] = token;
     this.version.tokens++;
   }
@@ -109,7 +126,8 @@ export class LiveRun {
   addSample(row: Partial<Record<PowerColumn, number | null>>): void {
     this.power.push(row);
     const { t, total } = row;
-    if (total != null && t != null && t >= 0 && (this.peakMw === null || total > this.peakMw)) this.peakMw = total;
+    if (total != null && t != null && t >= 0 && (this.peakMw === null || total > this.peakMw))
+      this.peakMw = total;
     this.version.power++;
   }
 
@@ -142,7 +160,7 @@ export class LiveRun {
   apply(frame: WsFrame): void {
     switch (frame.type) {
       case "run_started":
-        this.start = frame;
+        this.facts = frame;
         break;
       case "power_sample":
         this.#samples(frame);
@@ -179,16 +197,20 @@ export class LiveRun {
         this.finish("failed", frame.summary ?? null, frame.failure);
         break;
       case "gap":
-        this.gaps.push({ from: frame.from, to: frame.to, filled: false });
+        this.lost = "reading";
         break;
     }
     this.version.facts++;
   }
 
   #samples(frame: WsPowerSample): void {
-    const value = (column: readonly (number | null)[] | undefined, i: number) => column?.[i] ?? null;
+    const value = (column: readonly (number | null)[] | undefined, i: number) =>
+      column?.[i] ?? null;
     frame.timestamp_ms.forEach((t, i) => {
-      const row: Partial<Record<PowerColumn, number | null>> = { t, total: value(frame.total_power_mw, i) };
+      const row: Partial<Record<PowerColumn, number | null>> = {
+        t,
+        total: value(frame.total_power_mw, i),
+      };
       row.phase = phaseNumber(frame.phase[i]);
       for (const domain of DOMAINS) row[domain] = value(frame[`${domain}_power_mw`], i);
       this.addSample(row);
@@ -227,8 +249,12 @@ function tokenOf(frame: WsTokenComplete): LiveToken {
 
 /** Columns stand in the order in which their components first ran. */
 export function heatOf(frame: WsComponentMetrics): HeatMatrix {
-  const layers = [...new Set(frame.layer_index.filter((layer) => layer >= 0))].sort((a, b) => a - b);
-  const components = [...new Set(frame.component_name.filter((_, i) => frame.layer_index[i]! >= 0))];
+  const layers = [...new Set(frame.layer_index.filter((layer) => layer >= 0))].sort(
+    (a, b) => a - b,
+  );
+  const components = [
+    ...new Set(frame.component_name.filter((_, i) => frame.layer_index[i]! >= 0)),
+  ];
   const row = new Map(layers.map((layer, i) => [layer, i]));
   const column = new Map(components.map((name, i) => [name, i]));
   const timeMs = new Float32Array(layers.length * components.length).fill(Number.NaN);
@@ -246,5 +272,13 @@ export function heatOf(frame: WsComponentMetrics): HeatMatrix {
     timeMs[at] = time;
     energyMj[at] = energy ?? Number.NaN;
   });
-  return { token: frame.token_index, phase: frame.phase, layers, components, timeMs, energyMj, outside };
+  return {
+    token: frame.token_index,
+    phase: frame.phase,
+    layers,
+    components,
+    timeMs,
+    energyMj,
+    outside,
+  };
 }

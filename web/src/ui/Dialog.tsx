@@ -10,13 +10,17 @@ interface Props {
   readonly wide?: boolean;
 }
 
-/** Modal: the browser keeps the focus inside, closes it on Escape and gives the focus back. */
+/**
+ * Modal: the browser keeps the focus inside, closes it on Escape and gives the focus back. The focus is first on
+ * what has `data-first`, else on the button that closes it.
+ */
 export function Dialog({ title, onClose, children, wide = false }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => dialog?.close();
   }, []);
   return (

@@ -64,7 +64,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
         aria-expanded="true"
         aria-controls={list}
         aria-activedescendant={found[chosen] ? `${list}-${chosen}` : undefined}
-        autoFocus
+        data-first
         placeholder="What to do…"
         value={typed}
         onChange={(event) => {

@@ -9,7 +9,11 @@ import styles from "./Panel.module.css";
 
 export type PanelState =
   /** `partial`: what is missing in it; `stale`: since when nothing came. */
-  | { readonly kind: "ready"; readonly partial?: string | undefined; readonly stale?: string | undefined }
+  | {
+      readonly kind: "ready";
+      readonly partial?: string | undefined;
+      readonly stale?: string | undefined;
+    }
   | { readonly kind: "loading" }
   | { readonly kind: "empty"; readonly says: ReactNode }
   | { readonly kind: "unavailable"; readonly reason: string; readonly remedy?: ReactNode }
@@ -52,7 +56,15 @@ interface Props {
   readonly children?: ReactNode;
 }
 
-export function Panel({ title, state = READY, source, actions, table, className, children }: Props) {
+export function Panel({
+  title,
+  state = READY,
+  source,
+  actions,
+  table,
+  className,
+  children,
+}: Props) {
   const id = useId();
   const root = useRef<HTMLElement>(null);
   const [asTable, setAsTable] = useState(false);
@@ -75,7 +87,12 @@ export function Panel({ title, state = READY, source, actions, table, className,
       : [],
   );
   return (
-    <section ref={root} className={`${styles["panel"]} ${className ?? ""}`} aria-labelledby={id} data-state={state.kind}>
+    <section
+      ref={root}
+      className={`${styles["panel"]} ${className ?? ""}`}
+      aria-labelledby={id}
+      data-state={state.kind}
+    >
       <header className={styles["head"]}>
         <h2 id={id}>{title}</h2>
         {state.kind === "ready" && state.stale && <Badge kind="stale" says={state.stale} />}
@@ -137,7 +154,13 @@ function Instead({ state }: { readonly state: Exclude<PanelState, { kind: "ready
   }
 }
 
-export function Failure({ error, retry }: { readonly error: unknown; readonly retry?: (() => void) | undefined }) {
+export function Failure({
+  error,
+  retry,
+}: {
+  readonly error: unknown;
+  readonly retry?: (() => void) | undefined;
+}) {
   const hint = error instanceof ApiError ? error.hint : null;
   return (
     <div className={styles["instead"]} role="alert">
@@ -172,6 +195,11 @@ class Boundary extends Component<{ readonly children: ReactNode }, BoundaryState
 
   override render(): ReactNode {
     if (!this.state.failed) return this.props.children;
-    return <Failure error={this.state.error} retry={() => this.setState({ error: null, failed: false })} />;
+    return (
+      <Failure
+        error={this.state.error}
+        retry={() => this.setState({ error: null, failed: false })}
+      />
+    );
   }
 }

@@ -34,11 +34,18 @@ export function TokenGate({ children }: { readonly children: ReactNode }) {
     <main className={styles["gate"]}>
       <h1>This server wants its token</h1>
       <p>
-        Open the address that <code>ergon serve</code> has printed: it holds the token behind <code>#t=</code>. Or put the
-        token here; it is kept as a cookie that ends with the server.
+        Open the address that <code>ergon serve</code> has printed: it holds the token behind{" "}
+        <code>#t=</code>. Or put the token here; it is kept as a cookie that ends with the server.
       </p>
       <form onSubmit={(event) => void unlock(event)}>
-        <input type="password" name="token" aria-label="Token" autoComplete="off" required autoFocus />
+        <input
+          type="password"
+          name="token"
+          aria-label="Token"
+          autoComplete="off"
+          required
+          autoFocus
+        />
         <button type="submit" className="primary">
           Open
         </button>

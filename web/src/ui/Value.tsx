@@ -8,7 +8,13 @@ import hidden from "./hidden.module.css";
 import styles from "./Value.module.css";
 
 /** An energy (or what was made of one) with how sure it is. */
-export function Graded({ grade, children }: { readonly grade: Grade | null | undefined; readonly children: ReactNode }) {
+export function Graded({
+  grade,
+  children,
+}: {
+  readonly grade: Grade | null | undefined;
+  readonly children: ReactNode;
+}) {
   if (!grade || children === UNKNOWN) return <>{children}</>;
   const { mark, says } = GRADES[grade];
   return (
@@ -24,6 +30,12 @@ export function Graded({ grade, children }: { readonly grade: Grade | null | und
   );
 }
 
-export function Energy({ mj, grade }: { readonly mj: number | null | undefined; readonly grade?: Grade | null | undefined }) {
+export function Energy({
+  mj,
+  grade,
+}: {
+  readonly mj: number | null | undefined;
+  readonly grade?: Grade | null | undefined;
+}) {
   return <Graded grade={grade}>{formatEnergy(mj)}</Graded>;
 }

@@ -2,8 +2,20 @@
 import { describe, expect, it } from "vitest";
 import { keyName, keyReader, type Action } from "./actions";
 
-const action = (id: string, ...keys: string[]): Action => ({ id, title: id, keys, group: "", run: () => undefined });
-const actions = [action("live", "g l"), action("help", "?"), action("low", "l"), action("outer", "Escape"), action("inner", "Escape")];
+const action = (id: string, ...keys: string[]): Action => ({
+  id,
+  title: id,
+  keys,
+  group: "",
+  run: () => undefined,
+});
+const actions = [
+  action("live", "g l"),
+  action("help", "?"),
+  action("low", "l"),
+  action("outer", "Escape"),
+  action("inner", "Escape"),
+];
 
 function typed(...keys: [string, number][]): string[] {
   const read = keyReader(1000);

@@ -30,19 +30,26 @@ export function useActions(actions: readonly Action[]): void {
   useEffect(() => {
     latest.current = actions;
   });
-  const shape = actions.map((a) => [a.id, a.title, a.group, a.listed, ...(a.keys ?? [])].join("\u0000")).join("\u0001");
+  const shape = actions
+    .map((a) => [a.id, a.title, a.group, a.listed, ...(a.keys ?? [])].join("\u0000"))
+    .join("\u0001");
   useEffect(() => {
     const mine: Action[] = latest.current.map((action) => ({
       ...action,
       run: () => latest.current.find((now) => now.id === action.id)?.run() ?? undefined,
     }));
     useActionList.setState(({ all }) => ({ all: [...all, ...mine] }));
-    return () => useActionList.setState(({ all }) => ({ all: all.filter((action) => !mine.includes(action)) }));
+    return () =>
+      useActionList.setState(({ all }) => ({
+        all: all.filter((action) => !mine.includes(action)),
+      }));
   }, [shape]);
 }
 
 /** "Ctrl+k" for an event; Ctrl stands for the command key too. Shift is in the character itself. */
-export function keyName(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey">): string {
+export function keyName(
+  event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey">,
+): string {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const name = key === " " ? "Space" : key;
   return `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${event.altKey ? "Alt+" : ""}${name}`;
@@ -54,10 +61,13 @@ export function keyReader(patienceMs: number) {
   let when = Number.NEGATIVE_INFINITY;
   return (key: string, now: number, actions: readonly Action[]): Action[] => {
     const sequence = before && now - when <= patienceMs ? `${before} ${key}` : key;
-    const meant = (typed: string) => actions.filter((action) => action.keys?.includes(typed)).reverse();
+    const meant = (typed: string) =>
+      actions.filter((action) => action.keys?.includes(typed)).reverse();
     let found = meant(sequence);
     if (found.length === 0 && sequence !== key) found = meant(key);
-    const begins = actions.some((action) => action.keys?.some((keys) => keys.startsWith(`${key} `)));
+    const begins = actions.some((action) =>
+      action.keys?.some((keys) => keys.startsWith(`${key} `)),
+    );
     before = found.length === 0 && begins ? key : "";
     when = now;
     return found;
@@ -66,14 +76,23 @@ export function keyReader(patienceMs: number) {
 
 function takesText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
-  return target instanceof HTMLInputElement && !["checkbox", "radio", "button", "submit", "range"].includes(target.type);
+  if (
+    target.isContentEditable ||
+    target instanceof HTMLTextAreaElement ||
+    target instanceof HTMLSelectElement
+  )
+    return true;
+  return (
+    target instanceof HTMLInputElement &&
+    !["checkbox", "radio", "button", "submit", "range"].includes(target.type)
+  );
 }
 
 // What the focused element does with the key itself.
 function isItsOwn(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  if (key === "Space") return target.closest("button, a, summary, input, [role=button], [role=tab]") !== null;
+  if (key === "Space")
+    return target.closest("button, a, summary, input, [role=button], [role=tab]") !== null;
   if (/^\d$/.test(key)) return false;
   return target instanceof HTMLInputElement && target.type === "radio" && key.startsWith("Arrow");
 }
