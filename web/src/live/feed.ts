@@ -36,6 +36,7 @@ class Feed {
   run: LiveRun | null = null;
   #socket: WebSocket | null = null;
   #attempts = 0;
+  #wasOpen = false;
   #lastSeq: number | null = null;
   #isFirst = true;
   #lastFrameAt = 0;
@@ -104,6 +105,7 @@ class Feed {
     this.#isFirst = true;
     socket.onopen = () => {
       this.#attempts = 0;
+      this.#wasOpen = true;
       useFeed.setState({ state: "open" });
       if (this.#lastSeq !== null) socket.send(JSON.stringify({ since_seq: this.#lastSeq }));
       this.#lastFrameAt = performance.now();
@@ -116,7 +118,7 @@ class Feed {
       if (socket !== this.#socket) return;
       this.#socket = null;
       useFeed.setState({
-        state: this.#attempts > 0 || this.#lastFrameAt > 0 ? "lost" : "connecting",
+        state: this.#attempts > 0 || this.#wasOpen ? "lost" : "connecting",
       });
       const wait = BACK_OFF_MS[Math.min(this.#attempts++, BACK_OFF_MS.length - 1)]!;
       this.#retry = setTimeout(() => this.#open(), wait);
