@@ -20,6 +20,12 @@ export function later(load: () => Promise<ComponentType>): ComponentType {
 export const views: readonly View[] = [
   { name: "live", title: "Live", keys: "g l", Component: Live },
   {
+    name: "analysis",
+    title: "Analysis",
+    keys: "g a",
+    Component: later(async () => (await import("./analysis/Analysis")).Analysis),
+  },
+  {
     name: "history",
     title: "History",
     keys: "g h",

@@ -14,9 +14,11 @@ import {
   includes,
   selectTime,
   selectTokens,
+  timeOfPhase,
   timeOfTokens,
   toggleCell,
   toggleComponent,
+  tokensOfPhase,
   tokensOfTime,
   type Selection,
 } from "./selection";
@@ -61,6 +63,14 @@ describe("a stretch", () => {
     expect(chosenTime(before, tokens)).toEqual([0, 1]);
     expect(chosenPasses(EVERYTHING, passes, tokens)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(chosenTime(EVERYTHING, tokens)).toBeNull();
+  });
+
+  it("is a phase, by its tokens or by its time", () => {
+    expect(tokensOfPhase(tokens, "decode")).toMatchObject({ tokens: [3, 7] });
+    expect(tokensOfPhase(tokens, "post_inference")).toBeNull();
+    const [prefill] = run.report.phases;
+    expect(timeOfPhase(run.report.phases, "prefill").time).toEqual([prefill!.start_ms, expect.closeTo(prefill!.start_ms + prefill!.duration_ms, 3)]);
+    expect(timeOfPhase(run.report.phases, "post_inference")).toEqual({});
   });
 
   it("is the token looked at where there is one", () => {

@@ -2,7 +2,7 @@
 // One selection drives every panel: a stretch of the run (a token, some tokens, or some time), layers
 // and components. It is a part of the view's state, so a link has it too.
 
-import type { MatrixPass, Token } from "../../../api/schema";
+import type { MatrixPass, Phase, PhaseSummary, Token } from "../../../api/schema";
 import { passesOfTokens, passMatrix, type Stack } from "./stack";
 
 export type Span = readonly [first: number, last: number];
@@ -87,6 +87,18 @@ export function timeOfTokens(tokens: readonly Token[], [first, last]: Span): Spa
     to = Math.max(to, token.start_ms + token.duration_ms);
   }
   return from < to ? [from, to] : null;
+}
+
+/** Selects the tokens of a phase; null when it has none. */
+export function tokensOfPhase(tokens: readonly Token[], phase: Phase): Partial<Selection> | null {
+  const inside = tokens.filter((token) => token.phase === phase);
+  return inside.length ? selectTokens(inside[0]!.index, inside[inside.length - 1]!.index) : null;
+}
+
+/** Selects the time of a phase. */
+export function timeOfPhase(phases: readonly PhaseSummary[], phase: Phase): Partial<Selection> {
+  const found = phases.find((each) => each.phase === phase);
+  return found ? selectTime(found.start_ms, found.start_ms + found.duration_ms) : {};
 }
 
 /** The chosen tokens. null: no stretch was chosen; "none": one without tokens. */
