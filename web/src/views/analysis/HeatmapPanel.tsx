@@ -89,7 +89,7 @@ export function HeatmapPanel() {
           <>
             {info.says}
             {net ? ", above idle" : ""}; {AGGREGATE[stack.head.aggregate]} {stretchTitle(selection, tokens)}.
-            {range?.clipped && " Colours end at the 99.5th percentile of all tokens; larger values look alike."}
+            {range?.clipped && " Colours end at the 98th percentile of all passes of the phase; larger values look alike."}
             {info.metric === "energy_mj" && ` Energy of a pass is split by ${stack.head.attribution.model}.`}
           </>
         )

@@ -2,19 +2,20 @@
 // The run from beginning to end: phases, and in them sections, or tokens down to operations.
 
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { queries } from "../../api/queries";
 import type { Phase } from "../../api/schema";
 import type { ChartHandle } from "../../charts/base/CanvasChart";
+import type { Range } from "../../charts/base/ticks";
 import { CanvasTimeline } from "../../charts/CanvasTimeline";
 import { timelineTable } from "../../charts/timeline";
-import { timelineData } from "../../charts/timelineData";
+import { timelineData, type TimelineData } from "../../charts/timelineData";
 import { setView, useView } from "../../state/view";
 import { ImageButtons } from "../../ui/ImageButtons";
 import { Panel, READY } from "../../ui/Panel";
 import { Choice } from "./Choice";
 import { chosenTime, selectTime, timeOfPhase, toggleCell, tokensOfPhase } from "./model/selection";
-import { parseKey, sectionTimeline, tokenTimeline } from "./model/timeline";
+import { parseKey, printKey, sectionTimeline, tokenTimeline } from "./model/timeline";
 import { lasting, select, useRun, useSelection, useSettledSelection } from "./useRun";
 
 const NONE: never[] = [];
@@ -37,6 +38,7 @@ export function PipelinePanel() {
     const { lanes: names, spans } = lanes === "sections" ? sectionTimeline(pipeline) : tokenTimeline(pipeline, tokens, operations);
     return timelineData(names, spans);
   }, [lanes, pipeline, tokens, operations]);
+  const [view, setZoom] = useZoom(data, axis, operations.length > 0 ? token : null);
   const handle = useRef<ChartHandle>(null);
   const activate = (span: number) => {
     const key = data.keys[span];
@@ -69,6 +71,8 @@ export function PipelinePanel() {
         data={data}
         width={axis}
         label={`Pipeline of the run, width is ${axis}, colour is energy`}
+        view={view}
+        onView={setZoom}
         selected={selected}
         handle={handle}
         onActivate={activate}
@@ -76,4 +80,18 @@ export function PipelinePanel() {
       />
     </Panel>
   );
+}
+
+/** What is in view. When the operations of another token are there, that is its span. */
+function useZoom(data: TimelineData, axis: "time" | "energy", token: number | null) {
+  const [zoom, setZoom] = useState<{ axis: string; view: Range | undefined }>({ axis, view: undefined });
+  useEffect(() => {
+    const key = token === null ? null : printKey({ kind: "token", token });
+    const span = key === null ? -1 : data.keys.indexOf(key);
+    const [from, to] = axis === "time" ? [data.start_ms, data.end_ms] : [data.from_mj, data.to_mj];
+    const room = span < 0 ? 0 : (to[span]! - from[span]!) * 0.05;
+    setZoom({ axis, view: room > 0 ? [from[span]! - room, to[span]! + room] : undefined });
+  }, [data, axis, token]);
+  const view = zoom.axis === axis ? zoom.view : undefined;
+  return [view, (next: Range | undefined) => setZoom({ axis, view: next })] as const;
 }

@@ -118,7 +118,7 @@ export function restOf(
 
 /**
  * Range of the values of passes of one phase, for colours that mean the same for every token. The
- * upper end leaves out the largest half percent, so that one slow pass does not make all others
+ * upper end leaves out the largest two percent, so that a few slow passes do not make all others
  * look alike; `clipped` says that something lies above it.
  */
 export function colorRange(
@@ -143,10 +143,11 @@ export function colorRange(
   }
   if (count === 0) return null;
   known.sort((a, b) => a - b);
-  const high = known.length < 400 ? most : known[Math.floor(known.length * 0.995)]!;
+  const high = known.length < 100 ? most : known[Math.floor(known.length * QUANTILE)]!;
   // Few outliers close above are no reason to clip.
   const end = high > 0 && most > 1.25 * high ? high : most;
   return { range: [least, end], clipped: end < most };
 }
 
 const MANY = 60_000;
+const QUANTILE = 0.98;
