@@ -154,6 +154,14 @@ bool erg_grid_find(const char *region, struct erg_grid *out)
     return false;
 }
 
+void erg_grid_override(struct erg_grid *grid, double g_per_kwh, double usd_per_kwh)
+{
+    if (g_per_kwh >= 0)
+        *grid = (struct erg_grid){"custom", g_per_kwh, grid->usd_per_kwh, 0};
+    if (usd_per_kwh >= 0)
+        grid->usd_per_kwh = usd_per_kwh;
+}
+
 void erg_grid_write(const struct erg_grid *grid, struct erg_jsonw *w)
 {
     erg_jsonw_kstr(w, "region", grid->region);

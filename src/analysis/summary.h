@@ -29,6 +29,8 @@ bool erg_grid_find(const char *region, struct erg_grid *out);
 bool erg_grid_at(size_t i, struct erg_grid *out);
 /* ISO 3166-1 code of region `i`; NULL when it has none. */
 const char *erg_grid_code(size_t i);
+/* Figures of one's own in place of the region's; < 0 leaves the region's. */
+void erg_grid_override(struct erg_grid *grid, double g_per_kwh, double usd_per_kwh);
 /* The members of a summary's `grid` object. */
 void erg_grid_write(const struct erg_grid *grid, struct erg_jsonw *w);
 

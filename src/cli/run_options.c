@@ -80,7 +80,7 @@ const struct erg_option erg_run_option_table[] = {
     {.kind = ERG_OPT_INT,
      .name = "seed",
      .value = "N",
-     .max = UINT32_MAX,
+     .max = UINT32_MAX - 1, /* that one libllama takes for "any" */
      .help = "of the random choice [0]",
      FIELD(seed)},
 
@@ -307,11 +307,7 @@ static int choose_grid(const struct erg_cli *cli, const struct erg_run_flags *o,
     if (!erg_grid_find(o->grid, out))
         return erg_cli_usage(cli, "unknown region '%.32s': 'ergon run --grid list' lists them",
                              o->grid);
-    if (o->g_per_kwh >= 0) {
-        *out = (struct erg_grid){"custom", o->g_per_kwh, out->usd_per_kwh, 0};
-    }
-    if (o->usd_per_kwh >= 0)
-        out->usd_per_kwh = o->usd_per_kwh;
+    erg_grid_override(out, o->g_per_kwh, o->usd_per_kwh);
     return ERG_EXIT_OK;
 }
 

@@ -58,9 +58,9 @@ int erg_model_resolve(const struct erg_model_dirs *dirs, const char *model, char
 
 /*
  * The same for those who may name models but neither files nor specifications: a name as above, of
- * a file that lies in the folders themselves. The messages tell no paths.
+ * a file that lies in the folders themselves. *out_name is the file's. The messages tell no paths.
  */
 int erg_model_resolve_name(const struct erg_model_dirs *dirs, const char *name, char **out_path,
-                           struct erg_err *err);
+                           char **out_name, struct erg_err *err);
 
 #endif

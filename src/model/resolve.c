@@ -170,11 +170,20 @@ int erg_model_resolve(const struct erg_model_dirs *dirs, const char *model, char
     return rc;
 }
 
+static char *copy_name(const struct erg_model_list *list, const char *path)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->entries[i].path, path) == 0)
+            return erg_strdup(list->entries[i].name);
+    }
+    return NULL;
+}
+
 int erg_model_resolve_name(const struct erg_model_dirs *dirs, const char *name, char **out_path,
-                           struct erg_err *err)
+                           char **out_name, struct erg_err *err)
 {
     struct erg_model_list list;
-    char *note = NULL;
+    char *note = NULL, *path = NULL;
     if (!*name || strchr(name, '/') || erg_is_synth_spec(name))
         return erg_fail(err, ERG_INVALID,
                         "'%.64s' is not the name of a model: names are those of files in the "
@@ -184,10 +193,19 @@ int erg_model_resolve_name(const struct erg_model_dirs *dirs, const char *name, 
     if (rc)
         return rc;
     erg_model_list_keep_inside(&list, dirs);
-    rc = resolve_name(dirs, &list, name, out_path, &note, err);
+    rc = resolve_name(dirs, &list, name, &path, &note, err);
     free(note);
-    if (rc == ERG_NOT_FOUND)
-        erg_fail(err, rc, "there is no model '%.64s' in the models folder", name);
+    char *file_name = rc ? NULL : copy_name(&list, path);
     erg_model_list_deinit(&list);
-    return rc;
+    if (rc == ERG_NOT_FOUND)
+        return erg_fail(err, rc, "there is no model '%.64s' in the models folder", name);
+    if (rc == 0 && !file_name)
+        rc = erg_fail(err, ERG_NOMEM, "out of memory");
+    if (rc) {
+        free(path);
+        return rc;
+    }
+    *out_path = path;
+    *out_name = file_name;
+    return 0;
 }

@@ -167,6 +167,12 @@ void erg_engine_stop(struct erg_engine *engine, int patience_ms)
     *engine = (struct erg_engine){.fd = -1, .stderr_fd = -1};
 }
 
+bool erg_engine_listens(const struct erg_engine *engine)
+{
+    struct pollfd poll_fd = {.fd = engine->fd};
+    return !engine->ended && poll(&poll_fd, 1, 0) >= 0 && !(poll_fd.revents & (POLLHUP | POLLERR));
+}
+
 /* The socket is full, or the kernel is short of memory for it just now. */
 static bool is_full(int failure)
 {

@@ -27,6 +27,9 @@ int erg_engine_start(struct erg_engine *engine, const char *program, struct erg_
 /* Quit politely, wait up to `patience_ms`, then kill. Accepts an engine that never started. */
 void erg_engine_stop(struct erg_engine *engine, int patience_ms);
 
+/* False when it has closed its end, as it does by ending. */
+bool erg_engine_listens(const struct erg_engine *engine);
+
 /*
  * Send one command. GONE when the engine has closed its end (what it said before can still be
  * read), BUSY when it has not read its commands for 10 s.

@@ -43,10 +43,13 @@ static int default_engine(char *out, size_t out_bytes, struct erg_err *err)
     return 0;
 }
 
+/* The engine of the run before serves the next one too, unless it has ended meanwhile. */
 static int start_engine(struct erg_session *session, struct erg_err *err)
 {
-    if (session->running)
+    if (session->running && erg_engine_listens(&session->engine))
         return 0;
+    if (session->running)
+        erg_engine_stop(&session->engine, 0);
     int rc = erg_engine_start(&session->engine, session->engine_path, err);
     session->running = rc == 0;
     erg_counters_close(&session->counters);

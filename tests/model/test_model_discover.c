@@ -107,15 +107,18 @@ static void test_list_is_sorted_and_bounded(void **state)
 /* A model by name, for somebody who may not name files: `file` NULL = refused with `code`. */
 static void expect_name(const char *name, const char *file, int code)
 {
-    char *path = NULL;
+    char *path = NULL, *found = NULL;
     struct erg_err err = {0};
-    int rc = erg_model_resolve_name(&dirs, name, &path, &err);
+    int rc = erg_model_resolve_name(&dirs, name, &path, &found, &err);
     assert_int_equal(rc, file ? 0 : code);
-    if (file)
+    if (file) {
         assert_string_equal(strrchr(path, '/') + 1, file);
-    else if (!strstr(name, top)) /* what one said oneself is no secret */
+        assert_memory_equal(found, file, strlen(found));
+        assert_string_equal(file + strlen(found), ".gguf");
+    } else if (!strstr(name, top)) /* what one said oneself is no secret */
         assert_null(strstr(err.text, top));
     free(path);
+    free(found);
 }
 
 static void test_names_only_and_inside_only(void **state)
