@@ -40,6 +40,12 @@ static void become_engine(const char *program, char *const envp[], int socket_fd
 {
     int null_fd = erg_open_file("/dev/null", O_RDWR, 0);
     char *const argv[] = {(char *)program, NULL};
+    sigset_t none;
+    struct sigaction normal = {.sa_handler = SIG_DFL};
+    /* What the thread that starts an engine has blocked, and ignores, is its own business. */
+    sigemptyset(&none);
+    sigaction(SIGPIPE, &normal, NULL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     /* A terminal's Ctrl-C is for the recorder, which ends the run in good order. */
     setpgid(0, 0);
     int report = fcntl(report_fd, F_DUPFD_CLOEXEC, 16);

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -345,6 +346,17 @@ static void free_queue(struct erg_queue *queue)
     free(queue);
 }
 
+/* Signals are for the threads that wait for them. */
+static int start_thread(struct erg_queue *queue, struct erg_err *err)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&queue->thread, NULL, thread_main, queue);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failure ? erg_fail_errno(err, failure, "cannot start the thread that makes runs") : 0;
+}
+
 int erg_queue_open(struct erg_queue **out, const struct erg_queue_options *options,
                    struct erg_err *err)
 {
@@ -357,11 +369,8 @@ int erg_queue_open(struct erg_queue **out, const struct erg_queue_options *optio
     erg_system_cond_init(&queue->work);
     erg_system_cond_init(&queue->done);
     int rc = erg_feed_new(&queue->feed, options->ring, options->clock, err);
-    if (rc == 0) {
-        int failure = pthread_create(&queue->thread, NULL, thread_main, queue);
-        if (failure)
-            rc = erg_fail_errno(err, failure, "cannot start the thread that makes runs");
-    }
+    if (rc == 0)
+        rc = start_thread(queue, err);
     if (rc) {
         free_queue(queue);
         return rc;

@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Reading frames of the live stream in tests, without a JSON reader: they are ours. */
 
@@ -18,7 +17,10 @@ static inline uint64_t live_number(const char *text, const char *key)
     const char *at = strstr(text, quoted);
     if (!at)
         fail_msg("no %s in %s", key, text);
-    return strtoull(at + strlen(quoted), NULL, 10);
+    uint64_t number = 0;
+    for (at += strlen(quoted); *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (uint64_t)(*at - '0');
+    return number;
 }
 
 static inline bool live_is(const char *text, const char *type)

@@ -61,6 +61,21 @@ static void await_end_of(pid_t pid)
     fail_msg("engine %d is still there", (int)pid);
 }
 
+/* Line of /proc/PID/status; "" where there is none. */
+static void status_line(pid_t pid, const char *name, char out[200])
+{
+    char path[64], line[200];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "rb");
+    out[0] = '\0';
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, name, strlen(name)) == 0)
+            snprintf(out, 200, "%s", line);
+    }
+    if (file)
+        fclose(file);
+}
+
 static int count_run(void *user, const struct erg_run_row *row)
 {
     char *statuses = user;
@@ -123,6 +138,11 @@ static void test_warm_engine(void **state)
         erg_run_outcome_deinit(&outcome);
         assert_int_equal(engines_started(&rig, &pid), 1);
     }
+    /* The queue's thread has all signals blocked; its engine has not. */
+    char blocked[200];
+    status_line(pid, "SigBlk:", blocked);
+    if (blocked[0])
+        assert_string_equal(blocked, "SigBlk:\t0000000000000000\n");
     /* Killed while nothing goes on: the next run has a new one and does not fail. */
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT), 0);
