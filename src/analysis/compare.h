@@ -59,6 +59,7 @@ enum erg_compare_facet {
     ERG_FACET_OUTPUT_TOKENS,
     ERG_FACET_MACHINE,
     ERG_FACET_ENGINE,
+    ERG_FACET_SETTINGS, /* of computing: device, threads, attention, cache, choice of tokens */
     ERG_FACET_GRID,
     ERG_FACETS,
 };

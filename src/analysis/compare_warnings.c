@@ -29,6 +29,7 @@ static const struct facet facets[ERG_FACETS] = {
     [ERG_FACET_OUTPUT_TOKENS] = {"number of generated tokens", false},
     [ERG_FACET_MACHINE] = {"machine", false},
     [ERG_FACET_ENGINE] = {"engine", false},
+    [ERG_FACET_SETTINGS] = {"settings", false},
     [ERG_FACET_GRID] = {"grid", false},
 };
 

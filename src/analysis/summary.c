@@ -256,7 +256,7 @@ static void put_power(struct erg_jsonw *w, const struct erg_run_facts *f)
     put_real(w, "interval_ms", f->channel_count ? (double)f->interval_ns / 1e6 : NAN);
     erg_jsonw_kint(w, "samples", f->sample_count);
     put_real(w, "coverage_ratio", f->coverage_ratio);
-    erg_jsonw_knull(w, "residual_ratio");
+    put_real(w, "residual_ratio", f->residual_ratio);
     erg_jsonw_key(w, "warnings");
     erg_jsonw_arr_begin(w);
     for (size_t i = 0; i < f->warning_count; i++)

@@ -87,7 +87,9 @@ struct erg_run_facts {
     uint32_t channel_count;
     int64_t interval_ns;
     int64_t sample_count;
-    double coverage_ratio;           /* NaN = no power source */
+    double coverage_ratio; /* NaN = no power source */
+    double
+        residual_ratio; /* a source's integrated power against its counter; NaN = none has both */
     const char *source_details_json; /* {"sources","reconciliation"}; "" = no memory for it */
 
     const char *instrument;  /* "trace", "observe", "none": how operations were timed */

@@ -34,7 +34,8 @@ static const struct erg_option options[] = {
     {.kind = ERG_OPT_CHOICE,
      .name = "table",
      .value = "TABLE",
-     .choices = "runs|power_samples|sections|tokens|layers|components|operations",
+     .choices = "runs|power_samples|sections|passes|tokens|layers|components|"
+                "operations|host_samples",
      .help = "csv: which table [components]",
      FIELD(table)},
     {.kind = ERG_OPT_HEADING},

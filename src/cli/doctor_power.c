@@ -19,7 +19,8 @@ const char erg_doctor_no_sensor[] =
     "  another's. Times, activations and routing are measured as ever.\n";
 
 const char erg_doctor_no_energy[] =
-    "  Without one, times are measured and energies are not: they are null, never 0.\n";
+    "  No power source of this machine can be used, not even an estimate: times are measured\n"
+    "  and energies are not, they are null, never 0.\n";
 
 const char erg_doctor_real_joules[] =
     "  How to get real joules:\n"

@@ -385,6 +385,9 @@ int erg_run_options_make(const struct erg_cli *cli, const struct erg_run_flags *
     struct erg_err err = {0};
     translate(flags, out);
     int status = check_prompt(cli, flags);
+    if (!status && flags->gpu_layers && (!flags->device || strcmp(flags->device, "cpu") == 0))
+        status = erg_cli_usage(cli, "--gpu-layers needs a device to compute them: --device gpu, or "
+                                    "the name of one");
     if (!status)
         status = check_repeat(cli, flags);
     if (!status)

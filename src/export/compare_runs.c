@@ -61,6 +61,25 @@ static void put_two(const json_t *object, const char *one, const char *other, st
     erg_buf_printf(out, "%s%s%s", a, *a && *b ? " " : "", b);
 }
 
+/* "cpu, 2 threads, flash attention off, cache f16/f16"; "" where the engine did not say. */
+static void put_settings(const json_t *summary, struct erg_buf *out)
+{
+    const json_t *settings = json_object_get(summary, "settings");
+    const json_t *flash = json_object_get(settings, "flash_attn");
+    double threads = number_of(settings, "threads");
+    double temperature = number_of(settings, "temperature");
+    erg_buf_puts(out, text_of(settings, "device"));
+    if (threads > 0)
+        erg_buf_printf(out, ", %g threads", threads);
+    if (json_is_boolean(flash))
+        erg_buf_printf(out, ", flash attention %s", json_is_true(flash) ? "on" : "off");
+    if (*text_of(settings, "cache_type_k"))
+        erg_buf_printf(out, ", cache %s/%s", text_of(settings, "cache_type_k"),
+                       text_of(settings, "cache_type_v"));
+    if (temperature > 0)
+        erg_buf_printf(out, ", temperature %g", temperature);
+}
+
 static void put_facet(const struct erg_run_row *row, const json_t *summary, int facet,
                       struct erg_buf *out)
 {
@@ -89,6 +108,9 @@ static void put_facet(const struct erg_run_row *row, const json_t *summary, int 
         break;
     case ERG_FACET_ENGINE:
         put_two(json_object_get(summary, "engine"), "name", "version", out);
+        break;
+    case ERG_FACET_SETTINGS:
+        put_settings(summary, out);
         break;
     case ERG_FACET_GRID:
         erg_buf_printf(out, "%s ", text_of(json_object_get(summary, "grid"), "region"));

@@ -216,7 +216,8 @@ void erg_text_end(const struct erg_plan *plan, struct erg_buf *out)
     struct erg_buf json;
     erg_buf_init(&json);
     put_run_end(plan, t_ns, out);
-    erg_header_write_end(facts->status, json_string_value(member(plan, "failure")), NULL, &json);
+    erg_header_write_end(facts->status, json_string_value(member(plan, "failure")), NULL, "",
+                         &json);
     fail(out, erg_buf_status(&json));
     erg_write_recording_end(out, t_ns, erg_buf_view(&json));
     erg_buf_deinit(&json);

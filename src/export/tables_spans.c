@@ -91,8 +91,8 @@ static void put_row(struct spans_export *export, const struct erg_pass_row *pass
     if (!(export->keys & ERG_BY_COMPONENT))
         group_cells(export, pass, row->layer);
     erg_cell_energy(line, &row->energy);
-    erg_cell_real(line, row->flops);
-    erg_cell_real(line, row->bytes);
+    erg_cell_real(line, pass->values[ERG_VALUE_FLOPS] ? row->flops : NAN);
+    erg_cell_real(line, pass->values[ERG_VALUE_BYTES] ? row->bytes : NAN);
     erg_cell_real(line, row->mean);
     erg_cell_real(line, row->std);
     erg_cell_real(line, row->max);

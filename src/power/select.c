@@ -150,9 +150,7 @@ static int tell_dead(struct erg_power *power, const struct candidate *c, struct 
     if (dead == 0)
         return 0;
     if (dead == c->member.own_count)
-        return erg_fail(err, ERG_UNSUPPORTED,
-                        "power source '%s' is broken: its counters do not move",
-                        c->member.driver->name);
+        return erg_fail(err, ERG_UNSUPPORTED, "broken: its counters do not move");
     for (uint32_t i = 0; i < c->member.own_count; i++) {
         if (!c->alive[i])
             erg_power_warn_later(power,
@@ -331,8 +329,9 @@ static void select_automatic(struct erg_power *power, const struct erg_power_dri
         size_t opened = open_family(power, &table[i], count, options, candidates);
         for (size_t k = 0; k < opened; k++) {
             struct erg_err err = {0};
+            const char *name = candidates[k].member.driver->name;
             if (adopt(power, &candidates[k], false, &err))
-                erg_power_warn_later(power, "%s", err.text);
+                erg_power_warn_later(power, "power source '%s': %s", name, err.text);
         }
     }
     if (power->channel_count == 0)

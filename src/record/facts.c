@@ -232,6 +232,7 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out)
                    "power readings came too late to be used");
     }
     out->source_details_json = erg_join_source_details(join);
+    out->residual_ratio = erg_join_residual(join);
     out->warnings = (const char *const *)join->warnings;
     out->warning_count = join->warning_count;
 }

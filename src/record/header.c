@@ -356,7 +356,8 @@ int erg_header_parse_end(const char *json, size_t len, char **out_status, char *
 }
 
 void erg_header_write_end(const char *status, const char *failure,
-                          const struct erg_conditions *conditions, struct erg_buf *out)
+                          const struct erg_conditions *conditions, const char *power_json,
+                          struct erg_buf *out)
 {
     struct erg_jsonw w;
     erg_jsonw_init(&w, out);
@@ -368,6 +369,10 @@ void erg_header_write_end(const char *status, const char *failure,
         erg_jsonw_obj_begin(&w);
         erg_conditions_write(conditions, &w);
         erg_jsonw_obj_end(&w);
+    }
+    if (*power_json) {
+        erg_jsonw_key(&w, "power");
+        erg_jsonw_raw(&w, power_json);
     }
     erg_jsonw_obj_end(&w);
 }

@@ -59,8 +59,12 @@ void erg_header_parse_conditions(const char *json, struct erg_conditions *out);
 /* RECORDING_END: texts to free(); failure may be NULL. */
 int erg_header_parse_end(const char *json, size_t len, char **out_status, char **out_failure,
                          struct erg_conditions *out_conditions, struct erg_err *err);
-/* `conditions` NULL: what RECORDING says of them is all. */
+/*
+ * `conditions` NULL: what RECORDING says of them is all. `power_json` (an object as in POWER) is
+ * what the sources say of themselves at the end; "" = nothing new.
+ */
 void erg_header_write_end(const char *status, const char *failure,
-                          const struct erg_conditions *conditions, struct erg_buf *out);
+                          const struct erg_conditions *conditions, const char *power_json,
+                          struct erg_buf *out);
 
 #endif

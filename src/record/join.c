@@ -455,7 +455,7 @@ static int on_recording_end(struct erg_join *join, const struct erg_event *event
                                   &conditions, err);
     if (rc == 0)
         erg_conditions_update(&join->header.conditions, &conditions);
-    return rc;
+    return rc ? rc : erg_join_renew_sources(join, event->text.bytes, event->text.len, err);
 }
 
 static int on_progress(struct erg_join *join, const struct erg_event *event)

@@ -162,6 +162,12 @@ int erg_join_last_sample(struct erg_join *join, struct erg_err *err);
  * nothing is known, "" for want of memory. Borrowed until the next call. */
 int erg_join_keep_sources(struct erg_join *join, const char *json, size_t len, struct erg_err *err);
 const char *erg_join_source_details(struct erg_join *join);
+/* What the sources say of themselves at the end, from the RECORDING_END record. */
+int erg_join_renew_sources(struct erg_join *join, const char *json, size_t len,
+                           struct erg_err *err);
+/* Of what they say: the greatest difference between a counter and its integrated power; NaN = none
+ * has both. */
+double erg_join_residual(const struct erg_join *join);
 
 /* settle.c */
 int erg_join_settle(struct erg_join *join, bool everything, struct erg_err *err);

@@ -5,10 +5,12 @@
 #include "base/mem.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What the POWER record says of its sources, and what their channels have said by now. */
+/* What the records POWER and RECORDING_END say of the sources, and what their channels have said by
+ * now. */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -35,6 +37,57 @@ int erg_join_keep_sources(struct erg_join *join, const char *json, size_t len, s
         failed = !(join->sources_json = dump(sources));
     json_decref(root);
     return failed ? erg_fail(err, ERG_NOMEM, "no memory for a recording") : 0;
+}
+
+int erg_join_renew_sources(struct erg_join *join, const char *json, size_t len, struct erg_err *err)
+{
+    json_t *root = json_loadb(json, len, JSON_ALLOW_NUL, NULL);
+    const json_t *sources = json_object_get(json_object_get(root, "power"), "sources");
+    bool renews = join->sources_json && json_array_size(sources);
+    char *renewed = renews ? dump(sources) : NULL;
+    json_decref(root);
+    if (!renews)
+        return 0;
+    if (!renewed)
+        return erg_fail(err, ERG_NOMEM, "no memory for a recording");
+    free(join->sources_json);
+    join->sources_json = renewed;
+    return 0;
+}
+
+enum { RESIDUAL_DEPTH = 8 }; /* of descriptions: sources, about, gpus … */
+
+static double greater_residual(double a, double b)
+{
+    return isnan(a) || fabs(b) > fabs(a) ? b : a;
+}
+
+static double find_residual(const json_t *value, int depth)
+{
+    double found = NAN;
+    const json_t *item;
+    const char *key;
+    size_t i;
+    if (depth == RESIDUAL_DEPTH)
+        return found;
+    json_array_foreach(value, i, item) found =
+        greater_residual(found, find_residual(item, depth + 1));
+    json_object_foreach((json_t *)(uintptr_t)value, key, item)
+    {
+        bool is_one = strcmp(key, "residual_ratio") == 0 && json_is_number(item);
+        found = greater_residual(found,
+                                 is_one ? json_number_value(item) : find_residual(item, depth + 1));
+    }
+    return found;
+}
+
+double erg_join_residual(const struct erg_join *join)
+{
+    const char *text = join->sources_json ? join->sources_json : join->source_details;
+    json_t *said = text ? json_loads(text, JSON_ALLOW_NUL, NULL) : NULL;
+    double found = find_residual(said, 0);
+    json_decref(said);
+    return found;
 }
 
 static void put_channels(const struct erg_join *join, const char *source, struct erg_jsonw *w)

@@ -209,15 +209,19 @@ static void describe_ending(struct erg_session *session, struct erg_live *live, 
 static void close_tape(struct erg_live *live, const struct ending *ending,
                        const struct erg_conditions *conditions)
 {
-    struct erg_buf json, record;
+    struct erg_buf json, record, power;
     erg_buf_init(&json);
     erg_buf_init(&record);
+    erg_buf_init(&power);
+    if (erg_power_describe(live->power, &power, NULL))
+        erg_buf_clear(&power); /* then what the sources said at the beginning stands */
     erg_header_write_end(ending->status, ending->failure[0] ? ending->failure : NULL, conditions,
-                         &json);
+                         erg_buf_view(&power), &json);
     erg_write_recording_end(&record, erg_clock_now_ns(live->clock), erg_buf_view(&json));
     erg_tape_put(live->tape, record.data, record.len, NULL);
     erg_buf_deinit(&json);
     erg_buf_deinit(&record);
+    erg_buf_deinit(&power);
 }
 
 /* Everything to its place: rows to the store, the recording to its name, facts to the result. */

@@ -25,7 +25,8 @@ void *__wrap_erg_realloc(void *block, size_t bytes)
 enum { JOULES, RATE = 3 };
 
 static const char *const facets[ERG_FACETS] = {
-    "rapl", "measured", "standard", "llama Q8_0", "Once", "4", "host cpu", "ergon-llama 1", "us",
+    "rapl", "measured", "standard",      "llama Q8_0",     "Once",
+    "4",    "host cpu", "ergon-llama 1", "cpu, 2 threads", "us",
 };
 
 /* Runs whose J/token are `joules`; every other metric is 100 of it. */
@@ -183,6 +184,7 @@ static void test_every_facet_warns(void **state)
         "not the same number of generated tokens: A 4, B synthetic",
         "not the same machine: A host cpu, B synthetic",
         "not the same engine: A ergon-llama 1, B synthetic",
+        "not the same settings: A cpu, 2 threads, B synthetic",
         "not the same grid: A us, B synthetic",
     };
     (void)state;

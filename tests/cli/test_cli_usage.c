@@ -39,6 +39,7 @@ static const struct {
     {{"run", M, "-p", "x", "--profile", "layers=0,x"}, 2, "unknown key 'x'"},
     {{"run", M, "-p", "x", "--profile", "layers=0,8,layer_stride=2"}, 2, "only one of layers"},
     {{"run", M, "-p", "x", "--profile", "bare_every=1"}, 2, "bare_every takes 0 or a whole number"},
+    {{"run", M, "-p", "x", "--gpu-layers", "9"}, 2, "--gpu-layers needs a device"},
     {{"run", M, "-p", "x", "--overhead-budget", "0"}, 2, "takes a number from 0.01 to 1000"},
     {{"run", M, "-p", "x", "--overhead-budget=1", "--profile", "bare_every=0"},
      2,

@@ -264,9 +264,9 @@ static void what_does_not_move_is_not_used(void **state)
     } rows[] = {
         {"auto", all, "rapl/cpu rapl/dram rapl/soc* rapl/soc ", NULL},
         {"auto", some, "rapl/cpu ", "counter 'dram of package-0' does not move"},
-        {"auto", none, "estimate/cpu ", "'rapl' is broken: its counters do not move"},
+        {"auto", none, "estimate/cpu ", "'rapl': broken: its counters do not move"},
         {"estimate,rapl", all, "estimate/cpu rapl/dram rapl/soc* rapl/soc ", NULL},
-        {"rapl", none, "", "'rapl' is broken: its counters do not move"},
+        {"rapl", none, "", "'rapl': broken: its counters do not move"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct machine machine;

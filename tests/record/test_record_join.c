@@ -696,12 +696,43 @@ static void test_sources_make_one_sample_and_reconcile(void **state)
     erg_join_free(join);
 }
 
+/* What sources say at the end replaces what they said at the beginning, in any of their ways. */
+static void test_sources_speak_at_the_end(void **state)
+{
+    static const char end[] =
+        "{\"status\":\"complete\",\"power\":{\"sources\":[{\"name\":\"rapl\",\"residual_ratio\":0."
+        "01},"
+        "{\"name\":\"nvml\",\"gpus\":[{\"residual_ratio\":0.02},{\"residual_ratio\":-0.04}]}]}}";
+    struct ledger ledger = {0};
+    struct erg_join *join;
+    struct erg_join_sink sink = ledger_sink(&ledger);
+    struct erg_run_facts facts;
+    uint64_t seed = 5;
+    (void)state;
+    assert_int_equal(erg_join_new(&join, &sink, NULL), 0);
+    put_preface(join, CPU_COUNTER "],\"sources\":[{\"name\":\"rapl\"},{\"name\":\"nvml\"}],"
+                                  "\"more\":[");
+    assert_int_equal(put_pass(join, &seed, ERG_PHASE_DECODE, 1, 0, 10 * MS), 0);
+    erg_join_facts(join, &facts);
+    assert_true(isnan(facts.residual_ratio));
+    struct erg_event event = {
+        .type = ERG_REC_RECORDING_END, .t_ns = 20 * MS, .text = {end, sizeof end - 1}};
+    assert_int_equal(put(join, event), 0);
+    assert_int_equal(erg_join_finish(join, NULL), 0);
+    erg_join_facts(join, &facts);
+    assert_true(facts.residual_ratio == -0.04);
+    assert_non_null(
+        strstr(facts.source_details_json, "\"about\":{\"gpus\":[{\"residual_ratio\":0.02}"));
+    erg_join_free(join);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conservation_for_any_stream),
         cmocka_unit_test(test_energy_of_a_plain_run),
         cmocka_unit_test(test_sources_make_one_sample_and_reconcile),
+        cmocka_unit_test(test_sources_speak_at_the_end),
         cmocka_unit_test(test_peak_of_a_short_run),
         cmocka_unit_test(test_no_power_is_unknown),
         cmocka_unit_test(test_characters_across_tokens),

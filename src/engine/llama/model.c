@@ -84,7 +84,9 @@ static int choose_devices(const struct erg_load_command *command, struct llama_m
     }
     if (strcmp(command->device, "gpu") == 0) {
         if (!has_gpu()) {
-            return erg_fail(err, ERG_NOT_FOUND, "no GPU that ggml can use");
+            return erg_fail(err, ERG_NOT_FOUND,
+                            "no GPU that ggml can use (its back ends are in 'ergon doctor'; "
+                            "GGML_BACKEND_PATH names one more)");
         }
         return 0;
     }
