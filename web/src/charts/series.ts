@@ -41,6 +41,8 @@ export interface SeriesData {
   readonly series: readonly Series[];
   readonly xQuantity: Quantity;
   readonly yQuantity: Quantity;
+  /** x counts something, e.g. layers: there is nothing between whole numbers. */
+  readonly wholeX?: boolean;
   readonly bands?: readonly Band[];
   /** Horizontal lines, e.g. idle power. */
   readonly levels?: readonly { readonly label: string; readonly value: number }[];
@@ -115,7 +117,8 @@ export function layoutSeries(data: SeriesData, options: SeriesOptions, size: Siz
   );
   const plot = inset(size, LEFT, legend.height + 28, 14, 36);
   const domain = options.view ?? seriesExtent(data);
-  const x = linearScale(domain, [plot.x, plot.x + plot.w]);
+  const along = linearScale(domain, [plot.x, plot.x + plot.w]);
+  const x = data.wholeX ? { ...along, ticks: (count: number) => along.ticks(count).filter(Number.isInteger) } : along;
   const ranges = data.series.map((series) => inView(series, domain));
   const y = linearScale(valueRange(data, ranges, options.fromZero ?? true, plot.h), [
     plot.y + plot.h,

@@ -10,11 +10,20 @@ export function openRun(id: string): Partial<ViewState> {
   return { token, tokens, time, layers, components, zoom, tree, view: "analysis", run: id };
 }
 
-export function RunLink({ id, children }: { readonly id: string; readonly children: ReactNode }) {
+interface Props {
+  readonly id: string;
+  readonly children: ReactNode;
+  /** In running text or a table, rather than a button. */
+  readonly plain?: boolean;
+  readonly title?: string;
+}
+
+export function RunLink({ id, children, plain = false, title }: Props) {
   const href = useView((state) => printFragment({ ...state, ...openRun(id) }));
   return (
     <a
-      className="button"
+      className={plain ? undefined : "button"}
+      title={title}
       href={href}
       onClick={(event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;

@@ -31,4 +31,10 @@ export const views: readonly View[] = [
     keys: "g h",
     Component: later(async () => (await import("./history/History")).History),
   },
+  {
+    name: "compare",
+    title: "Compare",
+    keys: "g c",
+    Component: later(async () => (await import("./compare/Compare")).Compare),
+  },
 ];

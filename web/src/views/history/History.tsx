@@ -8,6 +8,7 @@ import type { RunSummary } from "../../api/schema";
 import { formatBytes, formatCount } from "../../format/units";
 import { setView, useView } from "../../state/view";
 import { Panel, stateOf } from "../../ui/Panel";
+import { Welcome } from "../live/Welcome";
 import { DeleteDialog } from "./DeleteDialog";
 import { deletions } from "./deletions";
 import { ExportDialog } from "./ExportDialog";
@@ -40,7 +41,7 @@ export function History() {
   );
   const group = useView((state) => state.group);
   const store = useQuery(queries.store());
-  if (store.data?.runs === 0 && !isFiltered(filters)) return <Nothing />;
+  if (store.data?.runs === 0 && !isFiltered(filters)) return <Welcome />;
   return (
     <div className={styles["view"]}>
       <Filters filters={filters} />
@@ -48,25 +49,6 @@ export function History() {
       <SpeedEnergy filters={filters} />
       <Selection />
     </div>
-  );
-}
-
-function Nothing() {
-  return (
-    <Panel
-      title="Runs"
-      state={{
-        kind: "empty",
-        says: (
-          <>
-            <p>There are no runs yet.</p>
-            <button type="button" className="primary" onClick={() => setView({ view: "live" }, "push")}>
-              Make the first one
-            </button>
-          </>
-        ),
-      }}
-    />
   );
 }
 

@@ -4,8 +4,8 @@ import type { ReactNode } from "react";
 import type { RunSummary } from "../../api/schema";
 import { visibleText } from "../../format/names";
 import { formatCount, formatEnergy, formatPerToken, formatRate, formatTime } from "../../format/units";
-import { printFragment } from "../../state/url";
-import { setView, useView, type SortKey, type ViewState } from "../../state/view";
+import { setView, useView, type SortKey } from "../../state/view";
+import { RunLink } from "../../ui/RunLink";
 import { Graded } from "../../ui/Value";
 import { setFilters } from "./Filters";
 import { toggled } from "./model/groups";
@@ -15,13 +15,6 @@ import { energyOf, joulesPerToken, promptPreview, runTitle, shortDate, STATUS } 
 import styles from "./RunTable.module.css";
 
 export type Asked = "export" | "label" | "delete";
-
-/** What is of one run only, and is forgotten when another one is opened. */
-const NO_SELECTION: Partial<ViewState> = { token: null, tokens: null, time: null, layers: null, components: [] };
-
-export function openRun(run: string): void {
-  setView({ view: "analysis", run, ...NO_SELECTION }, "push");
-}
 
 interface Props {
   readonly runs: readonly RunSummary[];
@@ -124,8 +117,8 @@ function Row({ run, onAsk }: { readonly run: RunSummary; readonly onAsk: Props["
         <small>{run.mode}</small>
       </td>
       <th scope="row" className={styles["prompt"]}>
-        <RunLink id={run.id} title={title}>
-          {promptPreview(run.prompt)}
+        <RunLink plain id={run.id} title={`Open ${title}`}>
+          <bdi>{promptPreview(run.prompt)}</bdi>
         </RunLink>
       </th>
       <td data-numeric title={`${run.input_tokens} in the prompt, ${run.output_tokens} generated`}>
@@ -159,30 +152,6 @@ function Row({ run, onAsk }: { readonly run: RunSummary; readonly onAsk: Props["
         </div>
       </td>
     </tr>
-  );
-}
-
-interface RunLinkProps {
-  readonly id: string;
-  readonly title: string;
-  readonly children: ReactNode;
-}
-
-/** A real link, so that it opens in another tab too. */
-export function RunLink({ id, title, children }: RunLinkProps) {
-  const href = useView((state) => printFragment({ ...state, ...NO_SELECTION, view: "analysis", run: id }));
-  return (
-    <a
-      href={href}
-      title={`Open ${title}`}
-      onClick={(event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-        event.preventDefault();
-        openRun(id);
-      }}
-    >
-      <bdi>{children}</bdi>
-    </a>
   );
 }
 

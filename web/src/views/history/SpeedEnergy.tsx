@@ -9,11 +9,12 @@ import { Scatter } from "../../charts/Scatter";
 import { scatterTable, type ScatterData } from "../../charts/scatter";
 import { visibleText } from "../../format/names";
 import { quantities } from "../../format/units";
-import { useView } from "../../state/view";
-import { Panel, stateOf, type PanelState } from "../../ui/Panel";
+import { setView, useView } from "../../state/view";
+import { ChartPanel } from "../../ui/ChartPanel";
+import { stateOf, type PanelState } from "../../ui/Panel";
+import { openRun } from "../../ui/RunLink";
 import { filterParams, type Filters } from "./model/query";
 import { shortDate } from "./model/run";
-import { openRun } from "./RunTable";
 
 const MOST_POINTS = 2000;
 const FIELDS = ["id", "model_name", "created_at", "tokens_per_second", "joules_per_token"] as const;
@@ -49,14 +50,25 @@ export function SpeedEnergy({ filters }: { readonly filters: Filters }) {
   const items = runs.data?.items;
   const data = useMemo(() => (items ? scatterData(items, chosen) : null), [items, chosen]);
   return (
-    <Panel
+    <ChartPanel
       title="Speed and energy"
+      file="speed-and-energy"
       state={stateFor(stateOf(runs), data, runs.data?.total ?? 0)}
       source="Right and down is better. On the dashed front no run is better in both. Enter or a click opens a run."
       table={data ? () => scatterTable(data) : undefined}
     >
-      {data && <Scatter data={data} label="Tokens per second and energy per token of runs" height={320} onActivate={openRun} />}
-    </Panel>
+      {(handle) =>
+        data && (
+          <Scatter
+            data={data}
+            label="Tokens per second and energy per token of runs"
+            height={320}
+            handle={handle}
+            onActivate={(id) => setView(openRun(id), "push")}
+          />
+        )
+      }
+    </ChartPanel>
   );
 }
 

@@ -8,6 +8,7 @@ import type { Model, RunSummary } from "../../api/schema";
 import { visibleText } from "../../format/names";
 import { formatEnergy, formatPerToken, formatRate } from "../../format/units";
 import { feed } from "../../live/feed";
+import { setView } from "../../state/view";
 import { Failure, Panel, stateOf } from "../../ui/Panel";
 import { RunLink } from "../../ui/RunLink";
 import { Graded } from "../../ui/Value";
@@ -80,12 +81,15 @@ function FirstRun({ models }: { readonly models: readonly Model[] }) {
       length: String(FIRST_LENGTH),
       depth: "module",
     });
-    start.mutate({
-      model_name: model.name,
-      prompt: FIRST_PROMPT,
-      max_length: FIRST_LENGTH,
-      profiling_depth: "module",
-    });
+    start.mutate(
+      {
+        model_name: model.name,
+        prompt: FIRST_PROMPT,
+        max_length: FIRST_LENGTH,
+        profiling_depth: "module",
+      },
+      { onSuccess: () => setView({ view: "live" }, "push") },
+    );
   };
   return (
     <div className={styles["welcome"]}>
@@ -102,11 +106,8 @@ function FirstRun({ models }: { readonly models: readonly Model[] }) {
             with {modelTitle(model)}; {FIRST_LENGTH} new tokens
           </div>
         </li>
-        <li>Watch power, layers and tokens fill in here as the model writes.</li>
-        <li>
-          When it has ended, open its analysis; then try prompts and models of your own, on the
-          left.
-        </li>
+        <li>Watch power, layers and tokens fill in as the model writes.</li>
+        <li>When it has ended, open its analysis; then try prompts and models of your own.</li>
       </ol>
       {start.isError && <Failure error={start.error} />}
     </div>

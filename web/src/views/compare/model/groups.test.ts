@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from "vitest";
-import type { RunSummary } from "../../../api/schema";
 import { groupTitles, parseGroup, printGroup, typicalRun } from "./groups";
 import { priceOf } from "./price";
-
-const run = (id: string, joules: number | null, ms = 1) =>
-  ({ id, model_name: "m", joules_per_token: joules, total_duration_ms: ms }) as RunSummary;
 
 describe("a group", () => {
   it.each(["20261129-013653-5dac66", "tag:a b", "experiment:x:y", "tag:"])("%s is written as it was read", (text) => {
@@ -17,12 +13,13 @@ describe("a group", () => {
     expect(parseGroup("tags:a")).toEqual({ kind: "run", name: "tags:a" });
   });
 
-  it("has a typical run: the median in energy, the lower of two", () => {
-    expect(typicalRun([])).toBeNull();
-    expect(typicalRun([run("a", 3), run("b", 1), run("c", 2)])!.id).toBe("c");
-    expect(typicalRun([run("a", 3), run("b", 1), run("c", 2), run("d", 4)])!.id).toBe("c");
-    expect(typicalRun([run("a", 3), run("b", null)])!.id).toBe("a");
-    expect(typicalRun([run("a", null, 5), run("b", null, 3), run("c", null, 4)])!.id).toBe("c");
+  it("has a typical run: the median, the lower of two", () => {
+    expect(typicalRun([], [])).toBeNull();
+    expect(typicalRun(["a", "b", "c"], [3, 1, 2])).toBe("c");
+    expect(typicalRun(["a", "b", "c", "d"], [3, 1, 2, 4])).toBe("c");
+    expect(typicalRun(["a", "b"], [3, null])).toBe("a");
+    expect(typicalRun(["a", "b"], [null, null])).toBe("a");
+    expect(typicalRun(["b", "a"], [1, 1])).toBe("a");
   });
 
   it("has a title of its own", () => {
@@ -33,22 +30,16 @@ describe("a group", () => {
 });
 
 describe("the price of runs", () => {
-  const kwh = (id: string, energy: number | null, tokens: number) =>
-    ({ id, total_energy_mj: energy === null ? null : energy * 3.6e9, output_tokens: tokens }) as RunSummary;
   const rates = { g_per_kwh: 400, usd_per_kwh: 0.1 };
+  const kwh = 3.6e9;
 
-  it("is an average per run, and per thousand tokens of all", () => {
-    expect(priceOf([kwh("a", 1, 1000), kwh("b", 3, 3000), kwh("c", null, 500)], rates)).toEqual({
-      runs: 2,
-      usd: 0.2,
-      g: 800,
-      usdPerThousandTokens: 0.1,
-      gPerThousandTokens: 400,
-    });
+  it("is an average per run, and per thousand tokens", () => {
+    const price = priceOf([1 * kwh, 3 * kwh, null], [3600, 10800, null], rates);
+    expect(price).toEqual({ runs: 2, usd: 0.2, g: 800, usdPerThousandTokens: 0.2, gPerThousandTokens: 800 });
   });
 
   it("is not known without energy, and per token not without tokens", () => {
-    expect(priceOf([kwh("a", null, 10)], rates)).toMatchObject({ runs: 0, usd: null, gPerThousandTokens: null });
-    expect(priceOf([kwh("a", 1, 0)], rates)).toMatchObject({ runs: 1, usd: 0.1, usdPerThousandTokens: null });
+    expect(priceOf([null], [null], rates)).toMatchObject({ runs: 0, usd: null, gPerThousandTokens: null });
+    expect(priceOf([kwh], [null], rates)).toMatchObject({ runs: 1, usd: 0.1, usdPerThousandTokens: null });
   });
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is compared: single runs, or all runs with a tag or of an experiment.
+// What is compared: single runs, several that are named, or all with a tag or of an experiment.
 
 import type { Comparison, RunSummary } from "../../../api/schema";
 
@@ -27,21 +27,24 @@ export function printGroup({ kind, name }: GroupSpec): string {
 }
 
 /**
- * The run that stands for a group in charts of single runs: that with the median J/token (of the runs of which it is
- * known; of time where it never is), the lower one of two. Null in an empty group.
+ * The run that stands for a group in charts of single runs: that with the median of `values` (one per id, null where
+ * not known), the lower one of two; the first one where no value is known. Null in an empty group.
  */
-export function typicalRun(runs: readonly RunSummary[]): RunSummary | null {
-  const by = (value: (run: RunSummary) => number | null) =>
-    runs.filter((run) => value(run) !== null).sort((a, b) => value(a)! - value(b)! || a.id.localeCompare(b.id));
-  const energy = by((run) => run.joules_per_token);
-  const sorted = energy.length > 0 ? energy : by((run) => run.total_duration_ms);
-  return sorted[(sorted.length - 1) >> 1] ?? null;
+export function typicalRun(ids: readonly string[], values: readonly (number | null)[]): string | null {
+  const known = ids
+    .map((id, i) => ({ id, value: values[i] ?? null }))
+    .filter((run): run is { id: string; value: number } => run.value !== null)
+    .sort((a, b) => a.value - b.value || a.id.localeCompare(b.id));
+  return known[(known.length - 1) >> 1]?.id ?? ids[0] ?? null;
 }
 
-/** What a group is called: the tag or experiment; of a single run its model. */
+/** What a group is called: the tag or experiment; of named runs their model. */
 export function groupTitle(spec: GroupSpec, run: Pick<RunSummary, "model_name"> | null | undefined): string {
   return spec.kind === "run" ? (run?.model_name ?? spec.name) : spec.name;
 }
+
+// Ids of a day differ at their end.
+const endOf = (id: string) => id.slice(-6);
 
 /** Titles that tell the groups apart: two runs of one model get their ids. */
 export function groupTitles(
@@ -53,7 +56,7 @@ export function groupTitles(
     const again = plain.some((other, k) => k !== i && other === title);
     const spec = specs[i]!;
     if (!again) return title;
-    return spec.kind === "run" ? `${title} (${(runs[i]?.id ?? spec.name).slice(-6)})` : `${spec.kind} ${title}`;
+    return spec.kind === "run" ? `${title} (${endOf(runs[i]?.id ?? spec.name)})` : `${spec.kind} ${title}`;
   });
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Money and CO2 of runs at one place's price and carbon intensity, so that groups compare.
 
-import type { RunSummary } from "../../../api/schema";
-
 export interface Rates {
   readonly g_per_kwh: number;
   readonly usd_per_kwh: number;
@@ -17,20 +15,28 @@ export interface Price {
 }
 
 const MJ_PER_KWH = 3.6e9;
+const J_PER_KWH = 3.6e6;
 
-/** Averages of the runs of which the energy is known. */
-export function priceOf(runs: readonly RunSummary[], rates: Rates): Price {
-  const known = runs.filter((run) => run.total_energy_mj !== null);
-  const mj = known.reduce((sum, run) => sum + run.total_energy_mj!, 0);
-  const tokens = known.reduce((sum, run) => sum + run.output_tokens, 0);
-  const kwhPerRun = known.length > 0 ? mj / MJ_PER_KWH / known.length : null;
-  const kwhPerThousand = tokens > 0 ? (mj / MJ_PER_KWH / tokens) * 1000 : null;
+function mean(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+}
+
+/** Averages over the runs of a group; null where an energy is not known. */
+export function priceOf(
+  energiesMj: readonly (number | null)[],
+  joulesPerToken: readonly (number | null)[],
+  rates: Rates,
+): Price {
+  const [mj, joules] = [mean(energiesMj), mean(joulesPerToken)];
+  const run = mj === null ? null : mj / MJ_PER_KWH;
+  const thousand = joules === null ? null : (joules / J_PER_KWH) * 1000;
   const at = (kwh: number | null, rate: number) => (kwh === null ? null : kwh * rate);
   return {
-    runs: known.length,
-    usd: at(kwhPerRun, rates.usd_per_kwh),
-    g: at(kwhPerRun, rates.g_per_kwh),
-    usdPerThousandTokens: at(kwhPerThousand, rates.usd_per_kwh),
-    gPerThousandTokens: at(kwhPerThousand, rates.g_per_kwh),
+    runs: energiesMj.filter((value) => value !== null).length,
+    usd: at(run, rates.usd_per_kwh),
+    g: at(run, rates.g_per_kwh),
+    usdPerThousandTokens: at(thousand, rates.usd_per_kwh),
+    gPerThousandTokens: at(thousand, rates.g_per_kwh),
   };
 }
