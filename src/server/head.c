@@ -68,9 +68,9 @@ bool erg_head_find(struct erg_head_scan *scan, const char *bytes, size_t len,
         if (!is_allowed(scan, bytes, out))
             return true;
         scan->seen++;
-        if (bytes[scan->seen - 1] == '\n' && end_line(scan, scan->seen))
-            return true;
         if (!within_limits(scan, out))
+            return true;
+        if (bytes[scan->seen - 1] == '\n' && end_line(scan, scan->seen))
             return true;
     }
     return false;

@@ -69,7 +69,7 @@ static void handle(void *user, struct erg_exchange *x)
     struct rig *rig = user;
     const char *path = x->request.path;
     const struct erg_err failure = {ERG_IO, 0, "no luck"};
-    if (strcmp(path, "/echo") == 0 || strcmp(path, "/open") == 0) {
+    if (strcmp(path, "/echo") == 0 || strcmp(path, "/open") == 0 || strcmp(path, "/healthz") == 0) {
         echo(x);
     } else if (strcmp(path, "/bytes") == 0 || strcmp(path, "/length") == 0) {
         send_bytes(rig, x, strcmp(path, "/length") == 0);

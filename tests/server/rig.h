@@ -9,7 +9,7 @@
 /*
  * A server of this process on a port of its own, with handlers that are easy to see through:
  *
- *   /echo          what came: JSON
+ *   /echo          what came: JSON; /healthz too
  *   /bytes?N       N bytes in pieces of 10000, chunked
  *   /length?N      the same with a length
  *   /wait          answers when rig_release() has been called; counts in rig->waiting
