@@ -19,17 +19,7 @@ import {
 import type { TreeNode } from "../src/charts/treemap";
 import type { WaterfallData } from "../src/charts/waterfall";
 import { quantities } from "../src/format/units";
-
-/** mulberry32 */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { randomFrom } from "../src/testing/random";
 
 const COMPONENTS = [
   ...ATTENTION.filter(
@@ -56,7 +46,7 @@ const WEIGHT: Record<string, number> = {
 const costOf = (name: string): number => WEIGHT[name] ?? 0.15;
 
 export function heatmap(layers: number, seed = 1): HeatmapData {
-  const next = random(seed);
+  const next = randomFrom(seed);
   const columns = ["embedding", ...COMPONENTS, "final_norm", "lm_head", "sampling"];
   const inside = new Set<string>(COMPONENTS);
   const rows = ["outside", ...Array.from({ length: layers }, (_, i) => String(i))];
@@ -80,7 +70,7 @@ export function heatmap(layers: number, seed = 1): HeatmapData {
 }
 
 export function tokenHeatmap(tokens: number, layers: number): HeatmapData {
-  const next = random(2);
+  const next = randomFrom(2);
   const values = new Float32Array(tokens * layers);
   for (let i = 0; i < values.length; i++) values[i] = 1 + (i % tokens) / tokens + next() ** 12 * 6;
   const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i));
@@ -102,7 +92,7 @@ export function difference(layers: number): HeatmapData {
 
 /** Four lanes: phases, sections, passes, components. */
 export function timeline(tokens: number, perToken: number): TimelineData {
-  const next = random(3);
+  const next = randomFrom(3);
   const spans: Span[] = [];
   const add = (lane: number, name: string, start_ms: number, end_ms: number, energy_mj: number) =>
     spans.push({ lane, name, start_ms, end_ms, energy_mj });
@@ -168,7 +158,7 @@ export function timeline(tokens: number, perToken: number): TimelineData {
 }
 
 export function waterfall(tokens: number): WaterfallData {
-  const next = random(4);
+  const next = randomFrom(4);
   const names = [...COMPONENTS, "lm_head", "sampling", "unattributed"];
   const words = ["Once", " upon", " a", " time", ",", " there", " was", " a", " fox", "."];
   const spike = Array.from(
@@ -187,7 +177,7 @@ export function waterfall(tokens: number): WaterfallData {
 }
 
 export function tree(layers: number): TreeNode {
-  const next = random(5);
+  const next = randomFrom(5);
   const operations = ["matmul", "bias", "copy"];
   const component = (name: string, factor: number): TreeNode => {
     const value = costOf(name) * factor * (0.8 + 0.4 * next());
@@ -226,7 +216,7 @@ const sum = (nodes: readonly TreeNode[]): number =>
   nodes.reduce((total, node) => total + (node.value ?? 0), 0);
 
 export function flow(layers: number): FlowData {
-  const next = random(6);
+  const next = randomFrom(6);
   const nodes: FlowNode[] = [{ id: "input", name: "input", stage: 0 }];
   const links: FlowLink[] = [];
   const into: Record<string, number> = { attention: 0, mlp: 0, other: 0 };
@@ -263,7 +253,7 @@ export function flow(layers: number): FlowData {
 }
 
 export function power(samples: number): PowerData {
-  const next = random(7);
+  const next = randomFrom(7);
   const timestamp_ms = Float64Array.from({ length: samples }, (_, i) => i * 10);
   const end = samples * 10;
   const load = (t: number) =>
@@ -291,7 +281,7 @@ export function power(samples: number): PowerData {
 }
 
 export function runsOverlaid(): SeriesData {
-  const next = random(8);
+  const next = randomFrom(8);
   const run = (i: number, count: number) => {
     const x = Float64Array.from({ length: count }, (_, k) => k * (18 + i));
     const y = Array.from(x, (t) => 1000 * (12 + 4 * i + 2 * Math.sin(t / (300 + 50 * i)) + next()));
@@ -305,7 +295,7 @@ export function runsOverlaid(): SeriesData {
 }
 
 export function perLayer(layers: number): SeriesData {
-  const next = random(9);
+  const next = randomFrom(9);
   const x = Float64Array.from({ length: layers }, (_, i) => i);
   const line = (i: number) =>
     Array.from(x, (layer) => (10 + i * 2) * (layer === layers - 3 ? 1.5 : 1) + next());
@@ -317,7 +307,7 @@ export function perLayer(layers: number): SeriesData {
 }
 
 export function scatter(runs: number): ScatterData {
-  const next = random(10);
+  const next = randomFrom(10);
   const models = ["tales-q8_0", "llama-1b-q4_0", "llama-1b-q8_0", "qwen-0.6b-f16", "gemma-2b-q4_k"];
   return {
     points: Array.from({ length: runs }, (_, i) => {
@@ -386,7 +376,7 @@ export function changeBars(): BarsData {
 }
 
 export function spread(tokens: number): HistogramData {
-  const next = random(11);
+  const next = randomFrom(11);
   const values = Float64Array.from(
     { length: tokens },
     () => 24 + 3 * (next() + next() + next()) + next() ** 20 * 30,

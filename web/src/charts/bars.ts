@@ -4,7 +4,7 @@
 
 import type { Quantity } from "../format/units";
 import type { Cell, Table } from "../ui/DataTable";
-import { roughWidth, stepIndex, type Chart } from "./base/chart";
+import { knownOrNull, roughWidth, stepIndex, type Chart } from "./base/chart";
 import type { Box, Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen } from "./base/pen";
@@ -90,8 +90,8 @@ export function barsTable(data: BarsData): Table {
     ],
     rows: data.bars.map((bar): Cell[] => [
       bar.label,
-      bar.value,
-      ...(intervals ? [bar.low ?? null, bar.high ?? null] : []),
+      knownOrNull(bar.value),
+      ...(intervals ? [knownOrNull(bar.low), knownOrNull(bar.high)] : []),
     ]),
   };
 }

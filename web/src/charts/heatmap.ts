@@ -4,7 +4,7 @@
 import type { Quantity } from "../format/units";
 import type { Cell, Table } from "../ui/DataTable";
 import { paintColorBar, ROW } from "./base/axis";
-import { roughWidth, type Chart, type Step } from "./base/chart";
+import { knownOrNull, roughWidth, type Chart, type Step } from "./base/chart";
 import type { ColorTable } from "./base/color";
 import { componentGroup, GROUP_LABEL, type Group } from "./base/components";
 import { contains, inset, type Box, type Size } from "./base/geometry";
@@ -174,10 +174,9 @@ function colorScale(layout: HeatmapLayout, log: boolean): Scale {
 export function heatmapTable(data: HeatmapData): Table {
   const rows: Cell[][] = data.rows.map((name, row) => [
     name,
-    ...data.columns.map((_, column) => {
-      const value = data.values[row * data.columns.length + column]!;
-      return Number.isNaN(value) ? null : value;
-    }),
+    ...data.columns.map((_, column) =>
+      knownOrNull(data.values[row * data.columns.length + column]),
+    ),
   ]);
   const unit = data.quantity.name;
   return {

@@ -11,7 +11,7 @@ import {
   type LegendItem,
   type LegendLayout,
 } from "./base/axis";
-import { stepIndex, type Chart } from "./base/chart";
+import { knownOrNull, stepIndex, type Chart } from "./base/chart";
 import { inset, overlaps, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, FONT, type Pen } from "./base/pen";
@@ -154,8 +154,8 @@ export function scatterTable(data: ScatterData): Table {
     ],
     rows: data.points.map(({ label, x, y }, i): Cell[] => [
       label,
-      x,
-      y,
+      knownOrNull(x),
+      knownOrNull(y),
       front.has(i) ? "yes" : "no",
     ]),
   };

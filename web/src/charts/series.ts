@@ -12,7 +12,7 @@ import {
   paintPlate,
   type LegendLayout,
 } from "./base/axis";
-import { stepIndex, type Chart, type Description } from "./base/chart";
+import { knownOrNull, stepIndex, type Chart, type Description } from "./base/chart";
 import { decimate } from "./base/decimate";
 import { inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
@@ -173,8 +173,7 @@ export function seriesTable(data: SeriesData): Table {
     stop,
     ...data.series.map(({ x, y }, i) => {
       if (x[at[i]!] !== stop) return null;
-      const value = y[at[i]!++];
-      return value == null || Number.isNaN(value) ? null : value;
+      return knownOrNull(y[at[i]!++]);
     }),
   ]);
   return {

@@ -6,7 +6,7 @@
 import type { Quantity } from "../format/units";
 import type { Table } from "../ui/DataTable";
 import { paintAxisX, paintColorBar } from "./base/axis";
-import { roughWidth, type Chart, type Step } from "./base/chart";
+import { knownOrNull, roughWidth, type Chart, type Step } from "./base/chart";
 import { inkOn } from "./base/color";
 import { inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
@@ -205,12 +205,13 @@ function stepSpan(
   if (step === "left") return Math.max(data.first[lane]!, from - 1);
   if (step === "right") return Math.min(data.first[lane + 1]! - 1, from + 1);
   const [starts, ends] = edges(data, width);
-  // the first of those below, the one around the middle above
-  const at = step === "down" ? starts[from]! : (starts[from]! + ends[from]!) / 2;
   const direction = step === "down" ? 1 : -1;
   for (let to = lane + direction; to >= 0 && to < data.lanes.length; to += direction) {
     const [first, last] = [data.first[to]!, data.first[to + 1]!];
-    if (first < last) return Math.max(first, upperBound(starts, at, first, last) - 1);
+    if (first === last) continue;
+    // below, the first span that reaches into this one; above, the one around its middle
+    if (step === "down") return Math.min(last - 1, upperBound(ends, starts[from]!, first, last));
+    return Math.max(first, upperBound(starts, (starts[from]! + ends[from]!) / 2, first, last) - 1);
   }
   return from;
 }
@@ -222,7 +223,7 @@ export function timelineTable(data: TimelineData): Table {
     data.start_ms[i]!,
     data.end_ms[i]!,
     data.end_ms[i]! - data.start_ms[i]!,
-    Number.isNaN(data.energy_mj[i]!) ? null : data.energy_mj[i]!,
+    knownOrNull(data.energy_mj[i]),
   ]);
   const numeric = ["start, ms", "end, ms", "duration, ms", "energy, mJ"];
   return {

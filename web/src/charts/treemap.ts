@@ -7,7 +7,7 @@ import { treemapSquarify, type HierarchyRectangularNode } from "d3-hierarchy";
 import type { Quantity } from "../format/units";
 import type { Cell, Table } from "../ui/DataTable";
 import { layoutLegend, paintLegend, ROW, type LegendItem, type LegendLayout } from "./base/axis";
-import type { Chart, Step } from "./base/chart";
+import { knownOrNull, type Chart, type Step } from "./base/chart";
 import { cssColor, inkOn, mix, parseHex } from "./base/color";
 import { componentGroup, GROUP_LABEL, GROUPS, type Group } from "./base/components";
 import { contains, type Box, type Size } from "./base/geometry";
@@ -184,7 +184,7 @@ export function treemapTable(root: TreeNode, quantity: Quantity): Table {
   const rows: Cell[][] = [];
   const visit = (node: TreeNode, path: readonly string[], parent: number | null) => {
     const share = parent ? (100 * finite(node.value)) / parent : null;
-    rows.push([path.join(" › ") || node.name, node.kind, node.value, share]);
+    rows.push([path.join(" › ") || node.name, node.kind, knownOrNull(node.value), share]);
     for (const child of node.children ?? [])
       visit(child, [...path, child.name], finite(node.value));
   };

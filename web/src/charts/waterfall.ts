@@ -11,7 +11,7 @@ import {
   type LegendItem,
   type LegendLayout,
 } from "./base/axis";
-import { stepIndex, type Chart } from "./base/chart";
+import { knownOrNull, stepIndex, type Chart } from "./base/chart";
 import { componentGroup, GROUPS } from "./base/components";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import { componentColors, type Palette } from "./base/palette";
@@ -144,12 +144,7 @@ export function waterfallTable(data: WaterfallData): Table {
   const rows = data.positions.map((position, i): Cell[] => {
     const values = data.series.map((series) => series.values[i] ?? Number.NaN);
     for (const value of values) total += known(value);
-    return [
-      position,
-      data.texts[i] ?? "",
-      ...values.map((v) => (Number.isNaN(v) ? null : v)),
-      total,
-    ];
+    return [position, data.texts[i] ?? "", ...values.map(knownOrNull), total];
   });
   return {
     columns: [

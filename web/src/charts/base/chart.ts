@@ -32,6 +32,11 @@ export function roughWidth(text: string, size = FONT): number {
   return text.length * size * 0.62;
 }
 
+/** As tables have it: null for what is not known. */
+export function knownOrNull(value: number | null | undefined): number | null {
+  return value == null || Number.isNaN(value) ? null : value;
+}
+
 export function stepIndex(from: number | null, count: number, step: Step): number {
   if (count === 0) return -1;
   if (from === null || step === "first") return 0;

@@ -111,5 +111,5 @@ export function contrast(a: Rgb, b: Rgb): number {
 
 /** Black or white text, whichever reads better on the colour. */
 export function inkOn(background: string): string {
-  return luminance(parseHex(background)) > 0.179 ? "#101418" : "#ffffff";
+  return luminance(parseHex(background)) > 0.179 ? "#000000" : "#ffffff";
 }
