@@ -65,7 +65,7 @@ describe("a draft", () => {
         top_k: "a whole number",
         top_p: "from 0 to 1",
         layers: "numbers of layers, such as 0,8,16",
-        instrument: "auto, trace, observe",
+        instrument: "auto, trace, observe, none",
         bare_every: "from 0 to 1000000",
       },
     });

@@ -68,7 +68,7 @@ export const SAMPLING: readonly Field[] = [
     into: "request",
     kind: "whole",
     min: 0,
-    max: 4_294_967_295,
+    max: 4_294_967_294,
     usual: "0",
   },
 ];
@@ -99,8 +99,8 @@ export const MEASURING: readonly Field[] = [
     says: "at most; fewer tokens are profiled then",
     into: "request",
     kind: "number",
-    min: 0.1,
-    max: 100,
+    min: 0.01,
+    max: 1000,
     usual: "no limit",
   },
   {
@@ -210,7 +210,7 @@ export const PROFILE: readonly Field[] = [
     says: "how operations are timed",
     into: "profile",
     kind: "choice",
-    choices: ["auto", "trace", "observe"],
+    choices: ["auto", "trace", "observe", "none"],
   },
 ];
 
