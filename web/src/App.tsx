@@ -5,19 +5,18 @@ import { QueryClientProvider, type QueryClient } from "@tanstack/react-query";
 import { Suspense, useEffect, useState, type ReactNode } from "react";
 import { QuietContext } from "./charts/base/hooks";
 import { useFeed, useLiveValue } from "./live/feed";
-import { setPreferences, usePreferences, type ThemeChoice } from "./state/preferences";
+import { setPreferences, usePreferences } from "./state/preferences";
 import { printFragment } from "./state/url";
 import { setView, useView } from "./state/view";
 import { announce, LiveRegion } from "./ui/announce";
 import { useActions, type Action } from "./ui/actions";
 import { Help } from "./ui/Help";
 import { Palette } from "./ui/Palette";
+import { EnergySwitch, switchEnergy, THEMES, ThemeSwitch } from "./ui/Switches";
 import { TokenGate } from "./ui/TokenGate";
 import { Undo } from "./views/history/Undo";
 import { views, type View } from "./views/views";
 import styles from "./App.module.css";
-
-const THEMES: readonly ThemeChoice[] = ["light", "dark", "system"];
 
 export function App({ client }: { readonly client: QueryClient }) {
   const name = useView((state) => state.view);
@@ -114,10 +113,6 @@ function useShellActions(setOpen: (which: "help" | "palette") => void) {
   useActions(actions);
 }
 
-function switchEnergy() {
-  setView({ energy: useView.getState().energy === "gross" ? "net" : "gross" });
-}
-
 function switchQuiet() {
   setPreferences({ quiet: !usePreferences.getState().quiet });
 }
@@ -202,20 +197,6 @@ function Connection() {
   );
 }
 
-function EnergySwitch() {
-  const energy = useView((state) => state.energy);
-  return (
-    <button
-      type="button"
-      aria-pressed={energy === "net"}
-      onClick={switchEnergy}
-      title="Net: energies less what the machine draws when idle"
-    >
-      net
-    </button>
-  );
-}
-
 function QuietSwitch() {
   const quiet = usePreferences((state) => state.quiet);
   return (
@@ -227,20 +208,5 @@ function QuietSwitch() {
     >
       quiet
     </button>
-  );
-}
-
-function ThemeSwitch() {
-  const theme = usePreferences((state) => state.theme);
-  return (
-    <select
-      aria-label="Theme"
-      value={theme}
-      onChange={(event) => setPreferences({ theme: event.target.value as ThemeChoice })}
-    >
-      {THEMES.map((one) => (
-        <option key={one}>{one}</option>
-      ))}
-    </select>
   );
 }

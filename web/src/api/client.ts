@@ -61,6 +61,19 @@ async function problemOf(response: Response): Promise<ApiError> {
   }
 }
 
+/** Who answers: the server, or a report the data inside it. */
+export type Transport = (url: string, init: RequestInit) => Promise<Response>;
+
+let transport: Transport | null = null;
+
+/** All further requests are answered by `answer`, without a server. */
+export function answerFrom(answer: Transport): void {
+  transport = answer;
+}
+
+/** The page is a report: one file, no server. */
+export const isReport = (): boolean => transport !== null;
+
 let onUnauthorized: () => void = () => undefined;
 
 /** Who is told that the server wants a token. */
@@ -75,7 +88,7 @@ export async function request(path: string, options: Options = {}): Promise<Resp
   if (options.body !== undefined) headers.set("content-type", "application/json");
   let response: Response;
   try {
-    response = await fetch(apiUrl(path, options.params), {
+    response = await (transport ?? fetch)(apiUrl(path, options.params), {
       method: options.method ?? (options.body === undefined ? "GET" : "POST"),
       headers,
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),

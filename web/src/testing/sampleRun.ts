@@ -155,7 +155,9 @@ export function sampleRun(options: SampleOptions = {}): SampleRun {
     flow: flowOf(rows, passes),
     stacks: {
       time: stackOf(head, passes, (cell) => cell.ms),
-      energy: powered ? stackOf({ ...head, metric: "energy_mj", unit: "mJ" }, passes, (cell) => cell.mj!) : null,
+      energy: powered
+        ? stackOf({ ...head, metric: "energy_mj", unit: "mJ" }, passes, (cell) => cell.mj!)
+        : null,
     },
   };
 }
@@ -178,8 +180,14 @@ function matrixHead(rows: number[], passes: readonly Pass[]): MatrixHead {
   };
 }
 
-function stackOf(head: MatrixHead, passes: readonly Pass[], value: (cell: Cell) => number): SampleStack {
-  const values = passes.flatMap(({ cells }) => cells.map((cell) => (cell ? value(cell) : Number.NaN)));
+function stackOf(
+  head: MatrixHead,
+  passes: readonly Pass[],
+  value: (cell: Cell) => number,
+): SampleStack {
+  const values = passes.flatMap(({ cells }) =>
+    cells.map((cell) => (cell ? value(cell) : Number.NaN)),
+  );
   return { head, values: Float32Array.from(values) };
 }
 
@@ -197,7 +205,10 @@ function tokensOf(passes: readonly Pass[]): Token[] {
         start_ms: start_ms + i * duration,
         duration_ms: duration,
         energy_mj: pass.energy_mj === null ? null : pass.energy_mj / pass.tokens,
-        energy_by_domain_mj: { ...NO_DOMAINS, cpu: pass.energy_mj === null ? null : pass.energy_mj / pass.tokens },
+        energy_by_domain_mj: {
+          ...NO_DOMAINS,
+          cpu: pass.energy_mj === null ? null : pass.energy_mj / pass.tokens,
+        },
         power_mw: pass.energy_mj === null ? null : POWER_MW,
         grade: "measured",
         profiled: pass.profiled,
@@ -206,14 +217,37 @@ function tokensOf(passes: readonly Pass[]): Token[] {
   );
 }
 
-type Sums = Map<Phase, { whole: Cell; cells: (Cell | undefined)[]; rest: Cell; apart: Cell; profiled: number; start: number; tokens: number }>;
+type Sums = Map<
+  Phase,
+  {
+    whole: Cell;
+    cells: (Cell | undefined)[];
+    rest: Cell;
+    apart: Cell;
+    profiled: number;
+    start: number;
+    tokens: number;
+  }
+>;
 
 function phaseSums(passes: readonly Pass[]): Sums {
   const sums: Sums = new Map();
   for (const { pass, cells, rest, start_ms } of passes) {
     const zero = (): Cell => ({ ms: 0, mj: pass.energy_mj === null ? null : 0 });
     let sum = sums.get(pass.phase);
-    if (!sum) sums.set(pass.phase, (sum = { whole: zero(), cells: [], rest: zero(), apart: zero(), profiled: 0, start: start_ms, tokens: 0 }));
+    if (!sum)
+      sums.set(
+        pass.phase,
+        (sum = {
+          whole: zero(),
+          cells: [],
+          rest: zero(),
+          apart: zero(),
+          profiled: 0,
+          start: start_ms,
+          tokens: 0,
+        }),
+      );
     add(sum.whole, { ms: pass.duration_ms, mj: pass.energy_mj });
     sum.tokens += pass.tokens;
     if (!pass.profiled) {
@@ -233,7 +267,12 @@ const costs = (cell: Cell) => ({
   energy_by_domain_mj: { ...NO_DOMAINS, cpu: cell.mj },
 });
 
-function treeOf(rows: readonly number[], passes: readonly Pass[], whole: Cell, grade: Grade): TreeNode {
+function treeOf(
+  rows: readonly number[],
+  passes: readonly Pass[],
+  whole: Cell,
+  grade: Grade,
+): TreeNode {
   const left: Cell = { ...whole };
   const phases = [...phaseSums(passes)].map(([phase, sum]): TreeNode => {
     left.ms -= sum.whole.ms;
@@ -247,9 +286,17 @@ function treeOf(rows: readonly number[], passes: readonly Pass[], whole: Cell, g
         return [{ kind: "component", name, ...costs(cell), grade: "attributed" }];
       });
       const kind = layer < 0 ? "outside" : "layer";
-      return { kind, name: layer < 0 ? "outside" : `layer ${layer}`, ...(layer < 0 ? {} : { layer }), ...costs(total), grade: "attributed", children: parts };
+      return {
+        kind,
+        name: layer < 0 ? "outside" : `layer ${layer}`,
+        ...(layer < 0 ? {} : { layer }),
+        ...costs(total),
+        grade: "attributed",
+        children: parts,
+      };
     });
-    if (sum.apart.ms > 0) children.push({ kind: "not_profiled", name: "not profiled", ...costs(sum.apart), grade });
+    if (sum.apart.ms > 0)
+      children.push({ kind: "not_profiled", name: "not profiled", ...costs(sum.apart), grade });
     children.push({ kind: "unattributed", name: "unattributed", ...costs(sum.rest), grade });
     return { kind: "phase", name: phase, ...costs(sum.whole), grade, children };
   });
@@ -261,10 +308,20 @@ function flowOf(rows: readonly number[], passes: readonly Pass[]): Flow {
   const nodes = new Map<string, Flow["nodes"][number]>();
   const links = new Map<string, Flow["links"][number]>();
   const flow = (source: [string, number], target: [string, number], cell: Cell) => {
-    for (const [id, stage] of [source, target]) nodes.set(id, { id, name: id, stage, duration_ms: 0, energy_mj: null });
+    for (const [id, stage] of [source, target])
+      nodes.set(id, { id, name: id, stage, duration_ms: 0, energy_mj: null });
     const key = `${source[0]} ${target[0]}`;
-    const held = links.get(key) ?? { source: source[0], target: target[0], duration_ms: 0, energy_mj: cell.mj === null ? null : 0 };
-    links.set(key, { ...held, duration_ms: held.duration_ms + cell.ms, energy_mj: cell.mj === null ? null : held.energy_mj! + cell.mj });
+    const held = links.get(key) ?? {
+      source: source[0],
+      target: target[0],
+      duration_ms: 0,
+      energy_mj: cell.mj === null ? null : 0,
+    };
+    links.set(key, {
+      ...held,
+      duration_ms: held.duration_ms + cell.ms,
+      energy_mj: cell.mj === null ? null : held.energy_mj! + cell.mj,
+    });
   };
   for (const sum of phaseSums(passes).values()) {
     rows.forEach((layer, row) =>
@@ -278,7 +335,10 @@ function flowOf(rows: readonly number[], passes: readonly Pass[]): Flow {
         flow(end, ["output", 3], cell);
       }),
     );
-    for (const [id, cell] of [["not_profiled", sum.apart], ["unattributed", sum.rest]] as const) {
+    for (const [id, cell] of [
+      ["not_profiled", sum.apart],
+      ["unattributed", sum.rest],
+    ] as const) {
       if (cell.ms === 0) continue;
       flow(["input", 0], [id, 1], cell);
       flow([id, 1], ["output", 3], cell);
@@ -334,11 +394,26 @@ function tablesOf(rows: readonly number[], sums: Sums, whole: Cell) {
       });
     });
     COLUMNS.forEach(([component, group], column) =>
-      byComponent.push({ phase, component, group, ...averages(components[column]!, sum.profiled, whole) }),
+      byComponent.push({
+        phase,
+        component,
+        group,
+        ...averages(components[column]!, sum.profiled, whole),
+      }),
     );
-    byComponent.push({ phase, component: "unattributed", group: "other", ...averages(sum.rest, sum.profiled, whole) });
+    byComponent.push({
+      phase,
+      component: "unattributed",
+      group: "other",
+      ...averages(sum.rest, sum.profiled, whole),
+    });
     if (sum.apart.ms > 0) {
-      byComponent.push({ phase, component: "not profiled", group: "other", ...averages(sum.apart, 0, whole) });
+      byComponent.push({
+        phase,
+        component: "not profiled",
+        group: "other",
+        ...averages(sum.apart, 0, whole),
+      });
     }
   }
   return { phase_averages: phases, layer_averages: byLayer, component_averages: byComponent };
@@ -355,7 +430,8 @@ function reportOf(
 ): RunReport {
   const grade = options.withoutPower ? "unavailable" : (options.grade ?? "measured");
   const energy = (phase: Phase): number | null => sums.get(phase)?.whole.mj ?? null;
-  const perToken = (mj: number | null, count: number) => (mj === null || count === 0 ? null : mj / 1000 / count);
+  const perToken = (mj: number | null, count: number) =>
+    mj === null || count === 0 ? null : mj / 1000 / count;
   const idle = options.idle_mw === undefined ? (whole.mj === null ? null : 5000) : options.idle_mw;
   const phases = [...sums].map(([phase, sum]) => ({
     phase,
@@ -413,7 +489,15 @@ function reportOf(
     cost_usd: null,
     co2_g: null,
     grid: { region: "us", g_per_kwh: 400, usd_per_kwh: 0.12, date: null },
-    power: { sources: [], grade, interval_ms: null, samples: 0, coverage_ratio: null, residual_ratio: null, warnings: [] },
+    power: {
+      sources: [],
+      grade,
+      interval_ms: null,
+      samples: 0,
+      coverage_ratio: null,
+      residual_ratio: null,
+      warnings: [],
+    },
     profiler: {
       overhead_pct: null,
       overhead_ci_pct: null,

@@ -63,7 +63,12 @@ function RunView({ id }: { readonly id: string }) {
   if (!report.data || !pipeline.data || !tokens.data) {
     return <Panel title="Run" state={state} />;
   }
-  const run = { id: report.data.id, report: report.data, pipeline: pipeline.data, tokens: tokens.data.tokens };
+  const run = {
+    id: report.data.id,
+    report: report.data,
+    pipeline: pipeline.data,
+    tokens: tokens.data.tokens,
+  };
   return (
     <RunProvider value={run}>
       <Panels />
@@ -124,7 +129,10 @@ function NoRun({ id }: { readonly id: string }) {
   useEffect(() => {
     if (!waiting) return undefined;
     // it may have begun, and so be stored
-    const timer = setInterval(() => void client.invalidateQueries({ queryKey: ["run", id] }), RUNNING_MS);
+    const timer = setInterval(
+      () => void client.invalidateQueries({ queryKey: ["run", id] }),
+      RUNNING_MS,
+    );
     return () => clearInterval(timer);
   }, [client, id, waiting]);
   if (queue.isPending) return <Panel title="Run" state={{ kind: "loading" }} />;
@@ -144,8 +152,9 @@ function Waiting({ entry }: { readonly entry: QueueEntry }) {
   return (
     <>
       <p>
-        Run <code>{entry.run_id}</code> of {entry.model_name} is {entry.status === "queued" ? "waiting for its turn" : entry.status}:
-        there is nothing to look at yet.
+        Run <code>{entry.run_id}</code> of {entry.model_name} is{" "}
+        {entry.status === "queued" ? "waiting for its turn" : entry.status}: there is nothing to
+        look at yet.
       </p>
       <Go to="live">Watch it</Go>
     </>

@@ -3,6 +3,7 @@
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo, useRef } from "react";
+import { isReport } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { Attention } from "../../api/schema";
 import type { ChartHandle } from "../../charts/base/CanvasChart";
@@ -13,7 +14,7 @@ import { setView, useView, type ViewState } from "../../state/view";
 import { ImageButtons } from "../../ui/ImageButtons";
 import { Panel, stateOf, type PanelState } from "../../ui/Panel";
 import { Choice } from "./Choice";
-import { stretchParams, stretchTitle } from "./model/stretch";
+import { keptStretch, stretchParams, stretchTitle } from "./model/stretch";
 import { lasting, useRun, useSettledSelection } from "./useRun";
 
 type Heads = ViewState["heads"];
@@ -37,7 +38,10 @@ const STATISTICS: Record<Heads, { title: string; quantity: Quantity; says: strin
 };
 
 export function headsOf(attention: Attention, statistic: Heads, quantity: Quantity): HeatmapData {
-  const heads = attention.layers.reduce((most, layer) => Math.max(most, layer[statistic].length), 0);
+  const heads = attention.layers.reduce(
+    (most, layer) => Math.max(most, layer[statistic].length),
+    0,
+  );
   const values = new Float64Array(attention.layers.length * heads).fill(Number.NaN);
   attention.layers.forEach((layer, row) =>
     layer[statistic].forEach((value, head) => {
@@ -56,7 +60,7 @@ export function headsOf(attention: Attention, statistic: Heads, quantity: Quanti
 
 export function AttentionPanel() {
   const { id, report, tokens } = useRun();
-  const selection = useSettledSelection();
+  const selection = keptStretch(useSettledSelection(), isReport());
   const statistic = useView((state) => state.heads);
   const stretch = stretchParams(selection, tokens);
   const deep = report.mode === "deep";
@@ -77,7 +81,10 @@ export function AttentionPanel() {
     stretch === null
       ? { kind: "empty", says: "No pass was evaluated in the selected stretch." }
       : attention.data && attention.data.layers.length === 0
-        ? { kind: "unavailable", reason: attention.data.reason ?? "No attention weights were looked at." }
+        ? {
+            kind: "unavailable",
+            reason: attention.data.reason ?? "No attention weights were looked at.",
+          }
         : stateOf(attention);
   return (
     <Panel

@@ -12,11 +12,22 @@ interface Props<T extends string> {
   readonly title?: (option: T) => string;
 }
 
-export function Choice<T extends string>({ label, value, options, onChoose, title = (option) => option }: Props<T>) {
+export function Choice<T extends string>({
+  label,
+  value,
+  options,
+  onChoose,
+  title = (option) => option,
+}: Props<T>) {
   return (
     <span className={styles["choice"]} role="group" aria-label={label}>
       {options.map((option) => (
-        <button key={option} type="button" aria-pressed={option === value} onClick={() => onChoose(option)}>
+        <button
+          key={option}
+          type="button"
+          aria-pressed={option === value}
+          onClick={() => onChoose(option)}
+        >
           {title(option)}
         </button>
       ))}

@@ -13,7 +13,9 @@ export function Conditions() {
   return (
     <details className={styles["conditions"]}>
       <summary>
-        How it was measured: {sources.length ? `${sources.join(", ")} (${grade})` : "no power source"}; profiler {overheadText(report)}
+        How it was measured:{" "}
+        {sources.length ? `${sources.join(", ")} (${grade})` : "no power source"}; profiler{" "}
+        {overheadText(report)}
       </summary>
       <div className={styles["groups"]}>
         {groups

@@ -31,14 +31,17 @@ export function CostPanel() {
       source={
         <>
           {grid.g_per_kwh} g CO₂/kWh, {grid.usd_per_kwh} USD/kWh, {dated}.{" "}
-          {table.data && `Sources: ${table.data.source}; ${table.data.price_source}.`} Electricity alone: no embodied carbon, no
-          cooling.
+          {table.data && `Sources: ${table.data.source}; ${table.data.price_source}.`} Electricity
+          alone: no embodied carbon, no cooling.
         </>
       }
     >
       <label className={styles["region"]}>
         Electricity of{" "}
-        <select value={region?.region ?? ""} onChange={(event) => setView({ region: event.target.value || null })}>
+        <select
+          value={region?.region ?? ""}
+          onChange={(event) => setView({ region: event.target.value || null })}
+        >
           {(own || !region) && <option value="">{report.grid.region} (as the run says)</option>}
           {regions.map((each) => (
             <option key={each.region} value={each.region}>
@@ -61,7 +64,10 @@ export function CostPanel() {
         </thead>
         <tbody>
           <Row title="this run" value={footprint(totals.energy_mj, grid)} />
-          <Row title="per 1 000 generated tokens" value={perThousandTokens(totals.energy_mj, report.output_tokens, grid)} />
+          <Row
+            title="per 1 000 generated tokens"
+            value={perThousandTokens(totals.energy_mj, report.output_tokens, grid)}
+          />
         </tbody>
       </table>
     </Panel>

@@ -27,7 +27,8 @@ export function ExportMenu() {
   const menu = useRef<HTMLDetailsElement>(null);
   useClosing(menu);
   const path = `/export/${encodeURIComponent(id)}`;
-  const load = async () => (await request(path, { params: { format: "perfetto" }, accept: "*/*" })).arrayBuffer();
+  const load = async () =>
+    (await request(path, { params: { format: "perfetto" }, accept: "*/*" })).arrayBuffer();
   const perfetto = () => {
     setTrouble(null);
     setBusy(true);

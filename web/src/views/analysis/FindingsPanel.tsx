@@ -16,7 +16,11 @@ export function FindingsPanel() {
   return (
     <Panel
       title={title}
-      state={found.length ? READY : { kind: "empty", says: "Nothing was evaluated, so nothing can be said." }}
+      state={
+        found.length
+          ? READY
+          : { kind: "empty", says: "Nothing was evaluated, so nothing can be said." }
+      }
       source={`Calculated from the run's summary${report.total_energy_mj === null ? "" : `; energy of a pass split by ${report.attribution.model}`}.`}
     >
       <ol className={styles["list"]}>
@@ -33,20 +37,36 @@ function Row({ finding }: { readonly finding: Finding }) {
   const { target, share } = finding;
   const look = () => {
     if (!target) return;
-    const stretch = target.phase ? (tokensOfPhase(tokens, target.phase) ?? timeOfPhase(pipeline.phases, target.phase)) : {};
-    select({ token: null, tokens: null, time: null, layers: target.layers, components: target.components, ...stretch });
+    const stretch = target.phase
+      ? (tokensOfPhase(tokens, target.phase) ?? timeOfPhase(pipeline.phases, target.phase))
+      : {};
+    select({
+      token: null,
+      tokens: null,
+      time: null,
+      layers: target.layers,
+      components: target.components,
+      ...stretch,
+    });
   };
   return (
     <li className={styles["finding"]} data-finding={finding.id}>
       <span className={styles["share"]} aria-hidden="true">
-        {share !== null && <span style={{ width: `${Math.max(1, Math.min(100, share * 100))}%` }} />}
+        {share !== null && (
+          <span style={{ width: `${Math.max(1, Math.min(100, share * 100))}%` }} />
+        )}
       </span>
       <p className={styles["text"]}>
         <Graded grade={finding.grade}>{finding.text}</Graded>{" "}
         {finding.detail && <span className={styles["detail"]}>{finding.detail}</span>}
       </p>
       {target && (
-        <button type="button" onClick={look} aria-label={`Select: ${finding.text}`} title="Select this in all panels">
+        <button
+          type="button"
+          onClick={look}
+          aria-label={`Select: ${finding.text}`}
+          title="Select this in all panels"
+        >
           Look
         </button>
       )}

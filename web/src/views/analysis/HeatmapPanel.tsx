@@ -16,7 +16,7 @@ import { heatmapOf, netMatrix, outsideOf, shapeOf } from "./model/heatmap";
 import { metricInfo, usableMetric, whyNot, type MetricInfo } from "./model/metrics";
 import { toggleCell } from "./model/selection";
 import { colorRange, foldPasses, passMatrix, type Stack } from "./model/stack";
-import { stretchTitle } from "./model/stretch";
+import { passesTitle } from "./model/stretch";
 import { select, useChosenPasses, useRun, useSelection, useStack, useStacks } from "./useRun";
 import styles from "./HeatmapPanel.module.css";
 
@@ -26,7 +26,10 @@ const ROW = 16;
 function useShown(info: MetricInfo, enabled: boolean) {
   const { report } = useRun();
   const { stacks, queries: basic } = useStacks();
-  const own = useStack(info.metric, enabled && info.metric !== "energy_mj" && info.metric !== "time_ms");
+  const own = useStack(
+    info.metric,
+    enabled && info.metric !== "energy_mj" && info.metric !== "time_ms",
+  );
   const energy = useView((state) => state.energy);
   const idle = energy === "net" ? report.idle_power_mw : null;
   const stack = useMemo((): Stack | null => {
@@ -37,7 +40,12 @@ function useShown(info: MetricInfo, enabled: boolean) {
     return { head: stacks.energy.head, values };
   }, [info.metric, stacks, own.data, idle]);
   const simple = info.metric === "time_ms" || info.metric === "energy_mj";
-  return { stack, stacks, state: stateOf(...(simple ? basic : [own])), net: idle !== null && info.metric === "energy_mj" };
+  return {
+    stack,
+    stacks,
+    state: stateOf(...(simple ? basic : [own])),
+    net: idle !== null && info.metric === "energy_mj",
+  };
 }
 
 export function HeatmapPanel() {
@@ -52,7 +60,7 @@ export function HeatmapPanel() {
   const { stack, stacks, state, net } = useShown(info, none === null);
   const scale = useView((view) => view.colors);
   const selection = useSelection();
-  const rows = useChosenPasses(stacks, selection);
+  const rows = useChosenPasses(stack?.head, selection);
   const handle = useRef<ChartHandle>(null);
   const shape = useMemo(() => (stack ? shapeOf(stack) : null), [stack]);
   const single = rows.length === 1 ? rows[0]! : null;
@@ -74,7 +82,12 @@ export function HeatmapPanel() {
     () => (stack && shape && matrix ? heatmapOf(stack.head, shape, matrix, info.quantity) : null),
     [stack, shape, matrix, info],
   );
-  const columns = data ? selection.components.flatMap((name) => (data.columns.includes(name) ? [data.columns.indexOf(name)] : [])) : [];
+  const title = passesTitle(selection, tokens, rows, stack?.head.passes ?? []);
+  const columns = data
+    ? selection.components.flatMap((name) =>
+        data.columns.includes(name) ? [data.columns.indexOf(name)] : [],
+      )
+    : [];
   const nothing: PanelState | null =
     data && data.rows.length * data.columns.length === 0
       ? { kind: "empty", says: "Nothing of this run was taken apart into layers and components." }
@@ -88,23 +101,31 @@ export function HeatmapPanel() {
         stack && (
           <>
             {info.says}
-            {net ? ", above idle" : ""}; {AGGREGATE[stack.head.aggregate]} {stretchTitle(selection, tokens)}.
-            {range?.clipped && " Colours end at the 98th percentile of all passes of the phase; larger values look alike."}
-            {info.metric === "energy_mj" && ` Energy of a pass is split by ${stack.head.attribution.model}.`}
+            {net ? ", above idle" : ""}; {AGGREGATE[stack.head.aggregate]} {title}.
+            {range?.clipped &&
+              " Colours end at the 98th percentile of all passes of the phase; larger values look alike."}
+            {info.metric === "energy_mj" &&
+              ` Energy of a pass is split by ${stack.head.attribution.model}.`}
           </>
         )
       }
       actions={
         <>
-          <Choice label="Colours" value={scale} options={["linear", "log"]} onChoose={(to) => setView({ colors: to })} />
+          <Choice
+            label="Colours"
+            value={scale}
+            options={["linear", "log"]}
+            onChoose={(to) => setView({ colors: to })}
+          />
           <ImageButtons chart={handle} name={`${id}-${info.metric}`} />
         </>
       }
     >
       {pass && !pass.profiled && (
         <p className={styles["bare"]} role="status">
-          Token {selection.token} was not profiled{report.profiler.bare_tokens ? ", to compare profiled ones with it" : ""}: what it
-          cost is known, what went on in it is not.
+          Token {selection.token} was not profiled
+          {report.profiler.bare_tokens ? ", to compare profiled ones with it" : ""}: what it cost is
+          known, what went on in it is not.
         </p>
       )}
       {selection.token === null && rows.length === 0 && stack && (
@@ -117,14 +138,16 @@ export function HeatmapPanel() {
           <CanvasHeatmap
             data={data}
             height={Math.min(640, Math.max(220, data.rows.length * ROW + 110))}
-            label={`${info.title} of layers and components, ${stretchTitle(selection, tokens)}`}
+            label={`${info.title} of layers and components, ${title}`}
             handle={handle}
             scale={scale}
             colors={info.colors}
             domain={range ? [range.range[0], range.range[1]] : undefined}
             selectedRows={rowSpan(shape.layers, selection.layers)}
             selectedColumns={columns}
-            onActivate={({ row, column }) => select(toggleCell(selection, shape.layers[row]!, data.columns[column]!))}
+            onActivate={({ row, column }) =>
+              select(toggleCell(selection, shape.layers[row]!, data.columns[column]!))
+            }
           />
           <Outside stack={stack} shape={shape} matrix={matrix} info={info} />
         </>
@@ -140,7 +163,10 @@ const AGGREGATE = {
   ratio: "of",
 } as const;
 
-function rowSpan(layers: readonly number[], span: readonly [number, number] | null): readonly [number, number] | null {
+function rowSpan(
+  layers: readonly number[],
+  span: readonly [number, number] | null,
+): readonly [number, number] | null {
   if (!span) return null;
   const first = layers.findIndex((layer) => layer >= span[0]);
   const last = layers.findLastIndex((layer) => layer <= span[1]);

@@ -3,6 +3,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { isReport } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { Phase } from "../../api/schema";
 import type { ChartHandle } from "../../charts/base/CanvasChart";
@@ -30,12 +31,15 @@ export function PipelinePanel() {
   const { token } = useSettledSelection();
   const inside = useQuery({
     ...queries.operations(id, { token: token ?? 0 }),
-    enabled: lanes === "tokens" && token !== null,
+    enabled: lanes === "tokens" && token !== null && !isReport(),
     ...lasting(report),
   });
   const operations = (token !== null && inside.data?.operations) || NONE;
   const data = useMemo(() => {
-    const { lanes: names, spans } = lanes === "sections" ? sectionTimeline(pipeline) : tokenTimeline(pipeline, tokens, operations);
+    const { lanes: names, spans } =
+      lanes === "sections"
+        ? sectionTimeline(pipeline)
+        : tokenTimeline(pipeline, tokens, operations);
     return timelineData(names, spans);
   }, [lanes, pipeline, tokens, operations]);
   const [view, setZoom] = useZoom(data, axis, operations.length > 0 ? token : null);
@@ -46,23 +50,43 @@ export function PipelinePanel() {
     if (!what) return;
     if (what.kind === "token") select({ token: what.token, time: null });
     else if (what.kind === "cell") select(toggleCell(selection, what.layer, what.component));
-    else select(tokensOfPhase(tokens, what.phase as Phase) ?? timeOfPhase(pipeline.phases, what.phase as Phase));
+    else
+      select(
+        tokensOfPhase(tokens, what.phase as Phase) ??
+          timeOfPhase(pipeline.phases, what.phase as Phase),
+      );
   };
   const selected = axis === "time" ? chosenTime(selection, tokens) : null;
   return (
     <Panel
       title="Pipeline"
       table={() => timelineTable(data)}
-      state={pipeline.phases.length ? READY : { kind: "empty", says: "The run ended before its first phase." }}
+      state={
+        pipeline.phases.length
+          ? READY
+          : { kind: "empty", says: "The run ended before its first phase." }
+      }
       source={
         lanes === "sections"
           ? "In prefill and decode a section is the sum of its pieces in all passes, drawn side by side; click to zoom in, Esc to go back."
-          : "Click a token to see what its pass did; Esc goes back."
+          : isReport()
+            ? "Click a token to look at it; a report does not hold the operations of single tokens."
+            : "Click a token to see what its pass did; Esc goes back."
       }
       actions={
         <>
-          <Choice label="Width" value={axis} options={powered ? ["time", "energy"] : ["time"]} onChoose={(to) => setView({ axis: to })} />
-          <Choice label="Below phases" value={lanes} options={["sections", "tokens"]} onChoose={(to) => setView({ lanes: to })} />
+          <Choice
+            label="Width"
+            value={axis}
+            options={powered ? ["time", "energy"] : ["time"]}
+            onChoose={(to) => setView({ axis: to })}
+          />
+          <Choice
+            label="Below phases"
+            value={lanes}
+            options={["sections", "tokens"]}
+            onChoose={(to) => setView({ lanes: to })}
+          />
           <ImageButtons chart={handle} name={`${id}-pipeline`} />
         </>
       }
@@ -84,7 +108,10 @@ export function PipelinePanel() {
 
 /** What is in view. When the operations of another token are there, that is its span. */
 function useZoom(data: TimelineData, axis: "time" | "energy", token: number | null) {
-  const [zoom, setZoom] = useState<{ axis: string; view: Range | undefined }>({ axis, view: undefined });
+  const [zoom, setZoom] = useState<{ axis: string; view: Range | undefined }>({
+    axis,
+    view: undefined,
+  });
   useEffect(() => {
     const key = token === null ? null : printKey({ kind: "token", token });
     const span = key === null ? -1 : data.keys.indexOf(key);

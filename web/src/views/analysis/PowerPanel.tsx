@@ -21,7 +21,14 @@ import { lasting, select, useRun, useSelection } from "./useRun";
 const MAX_POINTS = 2000;
 const HEIGHT = 240;
 
-export function powerData({ samples, phases, idle_power_mw, count, returned, decimation }: Power): PowerData {
+export function powerData({
+  samples,
+  phases,
+  idle_power_mw,
+  count,
+  returned,
+  decimation,
+}: Power): PowerData {
   const power_mw: Partial<Record<Domain, ArrayLike<number | null>>> = {};
   for (const domain of DOMAINS) {
     const column = samples[`${domain}_power_mw`];
@@ -56,7 +63,10 @@ export function PowerPanel() {
   const state = none
     ? { kind: "unavailable" as const, ...none }
     : power.data && count === 0
-      ? { kind: "empty" as const, says: "No power sample was taken: the run was shorter than the sensor's interval." }
+      ? {
+          kind: "empty" as const,
+          says: "No power sample was taken: the run was shorter than the sensor's interval.",
+        }
       : stateOf(power);
   return (
     <Panel

@@ -3,6 +3,7 @@
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo, useRef } from "react";
+import { isReport } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { Routing } from "../../api/schema";
 import type { ChartHandle } from "../../charts/base/CanvasChart";
@@ -11,13 +12,15 @@ import { heatmapTable, type HeatmapData } from "../../charts/heatmap";
 import { formatPlain, quantities } from "../../format/units";
 import { ImageButtons } from "../../ui/ImageButtons";
 import { Panel, stateOf, type PanelState } from "../../ui/Panel";
-import { stretchParams, stretchTitle } from "./model/stretch";
+import { keptStretch, stretchParams, stretchTitle } from "./model/stretch";
 import { lasting, useRun, useSettledSelection } from "./useRun";
 
 export function expertsOf({ layers, experts }: Routing): HeatmapData {
   const count = Math.max(experts.length, ...layers.map((layer) => layer.counts.length));
   const values = new Float64Array(layers.length * count).fill(Number.NaN);
-  layers.forEach((layer, row) => layer.counts.forEach((chosen, expert) => (values[row * count + expert] = chosen)));
+  layers.forEach((layer, row) =>
+    layer.counts.forEach((chosen, expert) => (values[row * count + expert] = chosen)),
+  );
   return {
     rows: layers.map((layer) => `${layer.layer}`),
     columns: Array.from({ length: count }, (_, i) => `${i}`),
@@ -30,7 +33,7 @@ export function expertsOf({ layers, experts }: Routing): HeatmapData {
 
 export function RoutingPanel() {
   const { id, report, tokens } = useRun();
-  const selection = useSettledSelection();
+  const selection = keptStretch(useSettledSelection(), isReport());
   const stretch = stretchParams(selection, tokens);
   const experts = Number(report.model["experts"] ?? 0);
   const deep = report.mode === "deep";
@@ -44,7 +47,11 @@ export function RoutingPanel() {
   const handle = useRef<ChartHandle>(null);
   if (experts === 0) return null;
   const state: PanelState = !deep
-    ? { kind: "unavailable", reason: "The router's choices are kept in deep runs only.", remedy: "Run the prompt again with --mode deep." }
+    ? {
+        kind: "unavailable",
+        reason: "The router's choices are kept in deep runs only.",
+        remedy: "Run the prompt again with --mode deep.",
+      }
     : stretch === null
       ? { kind: "empty", says: "No pass was evaluated in the selected stretch." }
       : routing.data && routing.data.layers.length === 0

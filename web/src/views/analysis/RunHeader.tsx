@@ -3,9 +3,18 @@
 
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { isReport } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { Grade, RunReport } from "../../api/schema";
-import { formatCount, formatEnergy, formatPower, formatPerToken, formatRate, formatTime, UNKNOWN } from "../../format/units";
+import {
+  formatCount,
+  formatEnergy,
+  formatPower,
+  formatPerToken,
+  formatRate,
+  formatTime,
+  UNKNOWN,
+} from "../../format/units";
 import { useView } from "../../state/view";
 import { Graded } from "../../ui/Value";
 import { Conditions } from "./Conditions";
@@ -25,20 +34,39 @@ export function RunHeader() {
         <h1 className={styles["model"]}>{report.model_name}</h1>
         <Status report={report} />
         <span className={styles["about"]}>{headline(report)}</span>
-        <div className={styles["actions"]}>
-          <ExportMenu />
-        </div>
+        <div className={styles["actions"]}>{!isReport() && <ExportMenu />}</div>
       </div>
       <Ending report={report} />
       <dl className={styles["totals"]}>
-        <Total title={totals.net ? "energy above idle" : "energy"} value={formatEnergy(totals.energy_mj)} grade={report.power.grade} large />
-        <Total title="per generated token" value={formatPerToken(totals.joules_per_token)} grade={report.power.grade} large />
+        <Total
+          title={totals.net ? "energy above idle" : "energy"}
+          value={formatEnergy(totals.energy_mj)}
+          grade={report.power.grade}
+          large
+        />
+        <Total
+          title="per generated token"
+          value={formatPerToken(totals.joules_per_token)}
+          grade={report.power.grade}
+          large
+        />
         <Total title="decode speed" value={formatRate(report.tokens_per_second)} large />
-        <Total title={totals.net ? "power above idle" : "average power"} value={formatPower(totals.power_mw)} grade={report.power.grade} />
-        <Total title="peak power" value={formatPower(report.peak_power_mw)} grade={report.power.grade} />
+        <Total
+          title={totals.net ? "power above idle" : "average power"}
+          value={formatPower(totals.power_mw)}
+          grade={report.power.grade}
+        />
+        <Total
+          title="peak power"
+          value={formatPower(report.peak_power_mw)}
+          grade={report.power.grade}
+        />
         <Total title="duration" value={formatTime(report.total_duration_ms)} />
         <Total title="first token after" value={formatTime(report.time_to_first_token_ms)} />
-        <Total title="tokens, in + out" value={`${formatCount(report.input_tokens)} + ${formatCount(report.output_tokens)}`} />
+        <Total
+          title="tokens, in + out"
+          value={`${formatCount(report.input_tokens)} + ${formatCount(report.output_tokens)}`}
+        />
       </dl>
       {report.total_energy_mj === null && <NoPower />}
       {warnings.length > 0 && (
@@ -92,13 +120,13 @@ function Ending({ report }: { readonly report: RunReport }) {
 }
 
 function NoPower() {
-  const status = useQuery(queries.powerStatus());
+  const status = useQuery({ ...queries.powerStatus(), enabled: !isReport() });
   const denied = status.data?.sources.filter((source) => source.state === "denied") ?? [];
   return (
     <div className={styles["ending"]} data-status="cancelled" role="note">
       <p>
-        <strong>No energy is known of this run.</strong> It was made without a power source; times, tokens and activations are
-        complete. Shares below are shares of time.
+        <strong>No energy is known of this run.</strong> It was made without a power source; times,
+        tokens and activations are complete. Shares below are shares of time.
       </p>
       {denied.map((source) => (
         <p key={source.name}>
@@ -123,7 +151,8 @@ interface TotalProps {
 }
 
 function Total({ title, value, grade, large = false }: TotalProps) {
-  const shown: ReactNode = value === UNKNOWN ? <span title="not known of this run">{UNKNOWN}</span> : value;
+  const shown: ReactNode =
+    value === UNKNOWN ? <span title="not known of this run">{UNKNOWN}</span> : value;
   return (
     <div className={styles["total"]} data-large={large || undefined}>
       <dt>{title}</dt>

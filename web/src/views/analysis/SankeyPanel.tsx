@@ -11,9 +11,17 @@ import { ImageButtons } from "../../ui/ImageButtons";
 import { Panel, stateOf, type PanelState } from "../../ui/Panel";
 import { flowOfPasses, measuredFlow } from "./model/flow";
 import { hasStretch, type Selection } from "./model/selection";
-import { stretchTitle } from "./model/stretch";
+import { passesTitle } from "./model/stretch";
 import type { Stacks } from "./model/tree";
-import { lasting, select, useChosenPasses, useMeasure, useRun, useSettledSelection, useStacks } from "./useRun";
+import {
+  lasting,
+  select,
+  useChosenPasses,
+  useMeasure,
+  useRun,
+  useSettledSelection,
+  useStacks,
+} from "./useRun";
 
 const HEIGHT = 460;
 
@@ -23,7 +31,7 @@ export function SankeyPanel() {
   const selection = useSettledSelection();
   const some = hasStretch(selection);
   const { stacks, queries: matrices } = useStacks();
-  const rows = useChosenPasses(stacks, selection);
+  const rows = useChosenPasses(stacks?.time.head, selection);
   const flow = useQuery({ ...queries.flow(id), ...lasting(report) });
   const handle = useRef<ChartHandle>(null);
   const data = useMemo(() => {
@@ -39,7 +47,7 @@ export function SankeyPanel() {
       title="As a flow"
       state={state}
       table={data ? () => sankeyTable(data) : undefined}
-      source={`${measure.quantity.name} of ${stretchTitle(selection, tokens)}: what flows into a node flows out of it. A click selects.`}
+      source={`${measure.quantity.name} of ${passesTitle(selection, tokens, rows, stacks?.time.head.passes ?? [])}: what flows into a node flows out of it. A click selects.`}
       actions={<ImageButtons chart={handle} name={`${id}-flow`} />}
     >
       {data && (

@@ -11,7 +11,15 @@ import { Graded } from "../../ui/Value";
 import { METRIC_INFO, usableMetric, whyNot } from "./model/metrics";
 import { SPEEDS, stepToken, tokenAt } from "./model/play";
 import { chosenSum, describeSelection, hasCells, hasStretch, type Span } from "./model/selection";
-import { select, useChosenPasses, useMeasure, useRun, useSelection, useSettledSelection, useStacks } from "./useRun";
+import {
+  select,
+  useChosenPasses,
+  useMeasure,
+  useRun,
+  useSelection,
+  useSettledSelection,
+  useStacks,
+} from "./useRun";
 import styles from "./SelectionBar.module.css";
 
 export function SelectionBar() {
@@ -31,16 +39,14 @@ function Metrics() {
     report,
   );
   useActions(
-    METRIC_INFO.map(
-      ({ metric: to, title }, i): Action => ({
-        id: `metric-${to}`,
-        title: `Metric: ${title}`,
-        keys: [`${i + 1}`],
-        group: "Analysis",
-        listed: true,
-        run: () => setView({ metric: to }),
-      }),
-    ),
+    METRIC_INFO.map(({ metric: to, title }, i): Action => ({
+      id: `metric-${to}`,
+      title: `Metric: ${title}`,
+      keys: [`${i + 1}`],
+      group: "Analysis",
+      listed: true,
+      run: () => setView({ metric: to }),
+    })),
   );
   return (
     <div className={styles["metrics"]} role="group" aria-label="Metric of layers and components">
@@ -73,9 +79,22 @@ function Slider() {
   const play = () => setPlaying((now) => !now);
   usePlay(playing, speed, bounds, () => setPlaying(false));
   useActions([
-    { id: "token-before", title: "Token before", keys: ["["], group: "Analysis", run: () => go(-1) },
+    {
+      id: "token-before",
+      title: "Token before",
+      keys: ["["],
+      group: "Analysis",
+      run: () => go(-1),
+    },
     { id: "token-after", title: "Token after", keys: ["]"], group: "Analysis", run: () => go(1) },
-    { id: "play", title: "Play or stop", keys: ["Space"], group: "Analysis", listed: true, run: play },
+    {
+      id: "play",
+      title: "Play or stop",
+      keys: ["Space"],
+      group: "Analysis",
+      listed: true,
+      run: play,
+    },
   ]);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === " ") play();
@@ -88,16 +107,31 @@ function Slider() {
   if (tokens.length === 0) return <p className={styles["none"]}>No token was evaluated.</p>;
   return (
     <div className={styles["slider"]}>
-      <button type="button" onClick={() => go(-1)} aria-label="Token before" title="Token before ([)">
+      <button
+        type="button"
+        onClick={() => go(-1)}
+        aria-label="Token before"
+        title="Token before ([)"
+      >
         ‹
       </button>
-      <button type="button" onClick={play} aria-pressed={playing} aria-label={playing ? "Stop" : "Play"} title="Play or stop (Space)">
+      <button
+        type="button"
+        onClick={play}
+        aria-pressed={playing}
+        aria-label={playing ? "Stop" : "Play"}
+        title="Play or stop (Space)"
+      >
         {playing ? "❚❚" : "▶"}
       </button>
       <button type="button" onClick={() => go(1)} aria-label="Token after" title="Token after (])">
         ›
       </button>
-      <select aria-label="Speed" value={speed} onChange={(event) => setSpeed(Number(event.target.value))}>
+      <select
+        aria-label="Speed"
+        value={speed}
+        onChange={(event) => setSpeed(Number(event.target.value))}
+      >
         {SPEEDS.map((one) => (
           <option key={one} value={one}>
             {one} ×
@@ -122,7 +156,8 @@ function Slider() {
       <output className={styles["looked"]}>
         {looked ? (
           <>
-            <strong>{looked.index}</strong> {phaseTitle(looked.phase)} · {formatEnergy(looked.energy_mj)} · {formatTime(looked.duration_ms)}
+            <strong>{looked.index}</strong> {phaseTitle(looked.phase)} ·{" "}
+            {formatEnergy(looked.energy_mj)} · {formatTime(looked.duration_ms)}
           </>
         ) : (
           `${tokens.length} tokens; move the slider to look at one`
@@ -154,7 +189,11 @@ function Around({ token }: { readonly token: Token }) {
   return (
     <p className={styles["around"]}>
       {some.map((each) => (
-        <span key={each.index} data-now={each === token || undefined} data-profiled={each.profiled || undefined}>
+        <span
+          key={each.index}
+          data-now={each === token || undefined}
+          data-profiled={each.profiled || undefined}
+        >
           {clip(each.text)}
         </span>
       ))}
@@ -187,27 +226,38 @@ function usePlay(playing: boolean, speed: number, [first, last]: Span, stop: () 
 }
 
 function Selected() {
-  const { report } = useRun();
+  const { report, tokens } = useRun();
   const selection = useSelection();
   const settled = useSettledSelection();
   const { stacks } = useStacks();
   const measure = useMeasure();
-  const rows = useChosenPasses(stacks, settled);
+  const rows = useChosenPasses(stacks?.time.head, settled);
   const chosen = hasStretch(selection) || hasCells(selection);
   const sums = useMemo(() => {
     if (!stacks || !(hasStretch(settled) || hasCells(settled))) return null;
-    const time = chosenSum(settled, stacks.time, rows, (pass) => pass.duration_ms);
-    const energy = stacks.energy ? chosenSum(settled, stacks.energy, rows, (pass) => pass.energy_mj) : null;
+    const time = chosenSum(settled, stacks.time, rows, tokens, (pass) => pass.duration_ms);
+    const energy = stacks.energy
+      ? chosenSum(settled, stacks.energy, rows, tokens, (pass) => pass.energy_mj)
+      : null;
     return time === null ? null : { duration_ms: time, energy_mj: energy };
-  }, [settled, stacks, rows]);
-  const whole = measure.of({ energy_mj: report.total_energy_mj, duration_ms: report.total_duration_ms });
+  }, [settled, stacks, rows, tokens]);
+  const whole = measure.of({
+    energy_mj: report.total_energy_mj,
+    duration_ms: report.total_duration_ms,
+  });
   const value = sums && measure.of(sums);
   if (!chosen) return null;
   return (
     <div className={styles["selected"]}>
       <span>Selected:</span>
       {describeSelection(selection, formatTime).map(({ text, clear }) => (
-        <button key={text} type="button" onClick={() => select(clear)} title="Take it back" aria-label={`Take back: ${text}`}>
+        <button
+          key={text}
+          type="button"
+          onClick={() => select(clear)}
+          title="Take it back"
+          aria-label={`Take back: ${text}`}
+        >
           {text} <span aria-hidden="true">✕</span>
         </button>
       ))}
@@ -215,7 +265,9 @@ function Selected() {
         {sums ? (
           <>
             <Graded grade={hasCells(settled) && sums.energy_mj !== null ? "attributed" : null}>
-              {measure.name === "time" ? formatTime(sums.duration_ms) : `${formatEnergy(value)} in ${formatTime(sums.duration_ms)}`}
+              {measure.name === "time"
+                ? formatTime(sums.duration_ms)
+                : `${formatEnergy(value)} in ${formatTime(sums.duration_ms)}`}
             </Graded>
             {value !== null && whole ? `, ${formatRatio(value / whole)} of the run` : ""}
           </>

@@ -11,9 +11,16 @@ import { setView, useView } from "../../state/view";
 import { ImageButtons } from "../../ui/ImageButtons";
 import { Panel, stateOf, type PanelState } from "../../ui/Panel";
 import { hasStretch } from "./model/selection";
-import { stretchTitle } from "./model/stretch";
+import { passesTitle } from "./model/stretch";
 import { measuredTree, treeOfPasses } from "./model/tree";
-import { lasting, useChosenPasses, useMeasure, useRun, useSettledSelection, useStacks } from "./useRun";
+import {
+  lasting,
+  useChosenPasses,
+  useMeasure,
+  useRun,
+  useSettledSelection,
+  useStacks,
+} from "./useRun";
 import styles from "./TreemapPanel.module.css";
 
 const HEIGHT = 420;
@@ -24,7 +31,7 @@ export function TreemapPanel() {
   const selection = useSettledSelection();
   const some = hasStretch(selection);
   const { stacks, queries: matrices } = useStacks();
-  const rows = useChosenPasses(stacks, selection);
+  const rows = useChosenPasses(stacks?.time.head, selection);
   const tree = useQuery({ ...queries.tree(id), ...lasting(report) });
   const path = useView((state) => state.tree);
   const handle = useRef<ChartHandle>(null);
@@ -41,7 +48,7 @@ export function TreemapPanel() {
       title="As areas"
       state={state}
       table={data ? () => treemapTable(closeSums(data), measure.quantity) : undefined}
-      source={`${measure.quantity.name} of ${stretchTitle(selection, tokens)}. A click goes a level down, Esc one up; what belongs to nothing is 'unattributed'.`}
+      source={`${measure.quantity.name} of ${passesTitle(selection, tokens, rows, stacks?.time.head.passes ?? [])}. A click goes a level down, Esc one up; what belongs to nothing is 'unattributed'.`}
       actions={<ImageButtons chart={handle} name={`${id}-treemap`} />}
     >
       <nav className={styles["path"]} aria-label="Level of the treemap">

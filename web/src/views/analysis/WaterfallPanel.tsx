@@ -30,7 +30,9 @@ export function WaterfallPanel() {
   return (
     <Panel
       title="Token by token"
-      state={tokens.length ? stateOf(...queries) : { kind: "empty", says: "No token was evaluated." }}
+      state={
+        tokens.length ? stateOf(...queries) : { kind: "empty", says: "No token was evaluated." }
+      }
       table={data ? () => waterfallTable(data) : undefined}
       source={
         some

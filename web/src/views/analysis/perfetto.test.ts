@@ -43,7 +43,9 @@ it("opens the page, waits for its answer, and posts the trace to it alone", asyn
   expect(fake.opened).toEqual([PERFETTO]);
   await vi.advanceTimersByTimeAsync(200);
   expect(fake.posted.length).toBeGreaterThan(1);
-  expect(fake.posted.every(([message, origin]) => message === "PING" && origin === PERFETTO)).toBe(true);
+  expect(fake.posted.every(([message, origin]) => message === "PING" && origin === PERFETTO)).toBe(
+    true,
+  );
   fake.say("PONG", "https://elsewhere.example");
   fake.say("PONG", PERFETTO, {});
   fake.say("PING");
@@ -51,7 +53,10 @@ it("opens the page, waits for its answer, and posts the trace to it alone", asyn
   fake.say("PONG");
   await done;
   const pings = fake.posted.length - 1;
-  expect(fake.posted[pings]).toEqual([{ perfetto: { buffer: trace, title: "a run", fileName: "a run.pftrace" } }, PERFETTO]);
+  expect(fake.posted[pings]).toEqual([
+    { perfetto: { buffer: trace, title: "a run", fileName: "a run.pftrace" } },
+    PERFETTO,
+  ]);
   await vi.advanceTimersByTimeAsync(1000);
   expect(fake.posted.length).toBe(pings + 1);
   expect(fake.listeners.size).toBe(0);

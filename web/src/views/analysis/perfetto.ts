@@ -48,7 +48,10 @@ function answered(tab: PerfettoTab, from: PerfettoWindow): Promise<void> {
       if (tab.closed) fail("the Perfetto tab was closed");
       else tab.postMessage("PING", PERFETTO);
     }, PING_MS);
-    const patience = setTimeout(() => fail(`${PERFETTO} does not answer: is this machine on line?`), PATIENCE_MS);
+    const patience = setTimeout(
+      () => fail(`${PERFETTO} does not answer: is this machine on line?`),
+      PATIENCE_MS,
+    );
   });
 }
 

@@ -35,7 +35,11 @@ export function useStack(metric: Metric, enabled = true): UseQueryResult<Block<M
   const { id, report } = useRun();
   // Power is worth showing by activity only, whatever energies are shown by.
   const attribution = metric === "power_mw" ? { attribution: "activity" } : {};
-  return useQuery({ ...queries.matrix(id, { metric, ...STACK, ...attribution }), enabled, ...lasting(report) });
+  return useQuery({
+    ...queries.matrix(id, { metric, ...STACK, ...attribution }),
+    enabled,
+    ...lasting(report),
+  });
 }
 
 /** A run that has ended does not change; one that goes on is asked for again. */
@@ -54,7 +58,10 @@ export function useStacks(): StacksResult {
   const time = useStack("time_ms");
   const energy = useStack("energy_mj", powered);
   const stacks = useMemo(
-    () => (time.data && (energy.data || !powered) ? { time: time.data, energy: energy.data ?? null } : null),
+    () =>
+      time.data && (energy.data || !powered)
+        ? { time: time.data, energy: energy.data ?? null }
+        : null,
     [time.data, energy.data, powered],
   );
   return { stacks, queries: powered ? [time, energy] : [time] };
@@ -68,7 +75,13 @@ export function useMeasure(): Measure {
 
 export function useSelection(): Selection {
   return useView(
-    useShallow(({ token, tokens, time, layers, components }) => ({ token, tokens, time, layers, components })),
+    useShallow(({ token, tokens, time, layers, components }) => ({
+      token,
+      tokens,
+      time,
+      layers,
+      components,
+    })),
   );
 }
 
@@ -85,16 +98,23 @@ export function useSettledSelection(): Selection {
   return settled;
 }
 
-/** Rows of the stack's passes that are selected. */
-export function useChosenPasses(stacks: Stacks | null, selection: Selection): readonly number[] {
+/** Rows of a stack's passes that are selected; stacks of one run may have different passes in a report. */
+export function useChosenPasses(
+  head: MatrixHead | undefined,
+  selection: Selection,
+): readonly number[] {
   const { tokens } = useRun();
   const { token, tokens: range, time } = selection;
   return useMemo(
     () =>
-      stacks
-        ? chosenPasses({ token, tokens: range, time, layers: null, components: [] }, stacks.time.head.passes, tokens)
+      head
+        ? chosenPasses(
+            { token, tokens: range, time, layers: null, components: [] },
+            head.passes,
+            tokens,
+          )
         : [],
-    [stacks, tokens, token, range, time],
+    [head, tokens, token, range, time],
   );
 }
 

@@ -26,5 +26,7 @@ export function perThousandTokens(
   output_tokens: number,
   grid: GridFigures,
 ): Footprint | null {
-  return energy_mj === null || output_tokens <= 0 ? null : footprint((energy_mj * 1000) / output_tokens, grid);
+  return energy_mj === null || output_tokens <= 0
+    ? null
+    : footprint((energy_mj * 1000) / output_tokens, grid);
 }

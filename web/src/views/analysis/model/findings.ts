@@ -26,7 +26,13 @@ export interface Finding {
   readonly target: FindingTarget | null;
 }
 
-const GRADES: readonly Grade[] = ["measured", "interpolated", "attributed", "estimated", "unavailable"];
+const GRADES: readonly Grade[] = [
+  "measured",
+  "interpolated",
+  "attributed",
+  "estimated",
+  "unavailable",
+];
 
 /** The worse of two. */
 export function worseGrade(a: Grade, b: Grade): Grade {
@@ -122,7 +128,9 @@ class Rules {
 
   how(): string {
     if (this.basis.noun === "time") return "times are measured";
-    return this.report.attribution.model === "time" ? "energy of a pass split by time" : "energy of a pass split by activity";
+    return this.report.attribution.model === "time"
+      ? "energy of a pass split by time"
+      : "energy of a pass split by activity";
   }
 
   /** What was taken apart of a phase: all of it, but for passes that were not profiled. */
@@ -149,7 +157,10 @@ function phaseRule(rules: Rules): void {
     .filter((row) => row !== top)
     .sort((a, b) => basis.of(b) - basis.of(a))
     .map((row) => `${phaseTitle(row.phase)} ${percent(basis.of(row) / basis.total)}`);
-  const tokens = top.tokens > 0 ? `, ${basis.format(basis.of(top) / top.tokens)} per token (${top.tokens} tokens)` : "";
+  const tokens =
+    top.tokens > 0
+      ? `, ${basis.format(basis.of(top) / top.tokens)} per token (${top.tokens} tokens)`
+      : "";
   rules.add({
     id: "phase",
     text: `${percent(share)} of the ${basis.noun} went into ${phaseTitle(top.phase)}: ${basis.format(basis.of(top))}${tokens}.`,
@@ -178,7 +189,8 @@ function layerRule(rules: Rules, phase: Phase): void {
     .sort((a, b) => a.layer - b.layer);
   const { total, text } = rules.profiled(phase);
   if (layers.length === 0 || total <= 0) return;
-  const sum = (group: LayerGroup) => layers.reduce((held, row) => held + groupOfLayer(row, group, basis), 0);
+  const sum = (group: LayerGroup) =>
+    layers.reduce((held, row) => held + groupOfLayer(row, group, basis), 0);
   const group: LayerGroup = sum("mlp") >= sum("attention") ? "mlp" : "attention";
   const values = layers.map((row) => groupOfLayer(row, group, basis));
   const all = sum(group);
@@ -227,7 +239,9 @@ const REST = new Set(["unattributed", "not profiled"]);
 function componentRule(rules: Rules, phase: Phase): void {
   const { basis, report } = rules;
   const { total, text } = rules.profiled(phase);
-  const rows = report.component_averages.filter((row) => row.phase === phase && !REST.has(row.component));
+  const rows = report.component_averages.filter(
+    (row) => row.phase === phase && !REST.has(row.component),
+  );
   const top = rows.reduce<ComponentAverage | null>(
     (best, row) => (best && basis.of(best) >= basis.of(row) ? best : row),
     null,
@@ -237,7 +251,10 @@ function componentRule(rules: Rules, phase: Phase): void {
   // lm_head lies outside the layers: what is it worth in layers?
   const inLayers = report.layer_averages.filter((row) => row.phase === phase && row.layer >= 0);
   const mean = inLayers.reduce((sum, row) => sum + basis.of(row), 0) / (inLayers.length || 1);
-  const outside = top.group === "other" && mean > 0 ? ` It costs as much as ${(basis.of(top) / mean).toFixed(1)} layers.` : "";
+  const outside =
+    top.group === "other" && mean > 0
+      ? ` It costs as much as ${(basis.of(top) / mean).toFixed(1)} layers.`
+      : "";
   rules.add({
     id: `component-${phase}`,
     text: `${top.component} is the costliest component: ${percent(share)} of ${text}.`,
@@ -252,7 +269,9 @@ function componentRule(rules: Rules, phase: Phase): void {
 function outsideRule(rules: Rules, phase: Phase): void {
   const { basis, report } = rules;
   const { total, text } = rules.profiled(phase);
-  const head = report.component_averages.find((row) => row.phase === phase && row.component === "lm_head");
+  const head = report.component_averages.find(
+    (row) => row.phase === phase && row.component === "lm_head",
+  );
   const inLayers = report.layer_averages.filter((row) => row.phase === phase && row.layer >= 0);
   if (!head || total <= 0 || inLayers.length === 0) return;
   const mean = inLayers.reduce((sum, row) => sum + basis.of(row), 0) / inLayers.length;
@@ -272,9 +291,13 @@ function ratioRule(rules: Rules): void {
   const { report } = rules;
   const { joules_per_output_token: out, joules_per_input_token: input } = report;
   if (out === null || input === null || input <= 0 || out <= 0) return;
-  const grade = worseGrade(rules.grade.get("prefill") ?? "unavailable", rules.grade.get("decode") ?? "unavailable");
+  const grade = worseGrade(
+    rules.grade.get("prefill") ?? "unavailable",
+    rules.grade.get("decode") ?? "unavailable",
+  );
   const ratio = out / input;
-  const [more, less, factor] = ratio >= 1 ? ["generating", "reading", ratio] : ["reading", "generating", 1 / ratio];
+  const [more, less, factor] =
+    ratio >= 1 ? ["generating", "reading", ratio] : ["reading", "generating", 1 / ratio];
   rules.add({
     id: "output-input",
     text:

@@ -10,7 +10,11 @@ import type { Stacks } from "./tree";
 export function measuredFlow(flow: Flow, measure: Measure): FlowData {
   return {
     nodes: flow.nodes,
-    links: flow.links.map((link) => ({ source: link.source, target: link.target, value: measure.of(link) })),
+    links: flow.links.map((link) => ({
+      source: link.source,
+      target: link.target,
+      value: measure.of(link),
+    })),
     quantity: measure.quantity,
   };
 }
@@ -23,8 +27,16 @@ export function flowOfPasses(stacks: Stacks, rows: readonly number[], measure: M
   const times = foldPasses(stacks.time, rows);
   const energies = stacks.energy ? foldPasses(stacks.energy, rows) : null;
   const nodes = new Map<string, FlowNode>();
-  const links = new Map<string, { source: string; target: string; duration_ms: number; energy_mj: number | null }>();
-  const flow = (source: FlowNode, target: FlowNode, duration_ms: number, energy_mj: number | null) => {
+  const links = new Map<
+    string,
+    { source: string; target: string; duration_ms: number; energy_mj: number | null }
+  >();
+  const flow = (
+    source: FlowNode,
+    target: FlowNode,
+    duration_ms: number,
+    energy_mj: number | null,
+  ) => {
     nodes.set(source.id, source);
     nodes.set(target.id, target);
     const key = `${source.id} ${target.id}`;
@@ -45,7 +57,10 @@ export function flowOfPasses(stacks: Stacks, rows: readonly number[], measure: M
   };
   const inside = { duration_ms: 0, energy_mj: energies ? 0 : null };
   layers.forEach((layer, row) => {
-    const middle: FlowNode = layer < 0 ? { id: "outside", name: "outside", stage: 1 } : { id: `layer:${layer}`, name: `${layer}`, stage: 1 };
+    const middle: FlowNode =
+      layer < 0
+        ? { id: "outside", name: "outside", stage: 1 }
+        : { id: `layer:${layer}`, name: `${layer}`, stage: 1 };
     components.forEach((name, column) => {
       const cell = row * components.length + column;
       const duration = times[cell]!;
@@ -72,9 +87,15 @@ export function flowOfPasses(stacks: Stacks, rows: readonly number[], measure: M
   }
   const rest = {
     duration_ms: Math.max(0, whole.duration_ms - apart.duration_ms - inside.duration_ms),
-    energy_mj: whole.energy_mj === null ? null : Math.max(0, whole.energy_mj - apart.energy_mj! - inside.energy_mj!),
+    energy_mj:
+      whole.energy_mj === null
+        ? null
+        : Math.max(0, whole.energy_mj - apart.energy_mj! - inside.energy_mj!),
   };
-  for (const [id, name, sum] of [["not_profiled", "not profiled", apart], ["unattributed", "unattributed", rest]] as const) {
+  for (const [id, name, sum] of [
+    ["not_profiled", "not profiled", apart],
+    ["unattributed", "unattributed", rest],
+  ] as const) {
     if (sum.duration_ms > 0 || (sum.energy_mj ?? 0) > 0) {
       flow(input, { id, name, stage: 1 }, sum.duration_ms, sum.energy_mj);
       flow({ id, name, stage: 1 }, output, sum.duration_ms, sum.energy_mj);
@@ -82,7 +103,11 @@ export function flowOfPasses(stacks: Stacks, rows: readonly number[], measure: M
   }
   return {
     nodes: [...nodes.values()],
-    links: [...links.values()].map((link): FlowLink => ({ source: link.source, target: link.target, value: measure.of(link) })),
+    links: [...links.values()].map((link): FlowLink => ({
+      source: link.source,
+      target: link.target,
+      value: measure.of(link),
+    })),
     quantity: measure.quantity,
   };
 }

@@ -12,9 +12,19 @@ export interface Totals {
 }
 
 export function totalsOf(report: RunReport, energy: "gross" | "net"): Totals {
-  const { net_energy_mj: net, idle_power_mw: idle, average_power_mw: power, output_tokens: tokens } = report;
+  const {
+    net_energy_mj: net,
+    idle_power_mw: idle,
+    average_power_mw: power,
+    output_tokens: tokens,
+  } = report;
   if (energy === "gross" || net === null || idle === null) {
-    return { net: false, energy_mj: report.total_energy_mj, joules_per_token: report.joules_per_token, power_mw: power };
+    return {
+      net: false,
+      energy_mj: report.total_energy_mj,
+      joules_per_token: report.joules_per_token,
+      power_mw: power,
+    };
   }
   return {
     net: true,
@@ -24,7 +34,8 @@ export function totalsOf(report: RunReport, energy: "gross" | "net"): Totals {
   };
 }
 
-const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
+const text = (value: unknown): string | null =>
+  typeof value === "string" && value !== "" ? value : null;
 const number = (value: unknown): number | null => (typeof value === "number" ? value : null);
 
 /** Date, machine, mode, engine: one line. */
@@ -85,20 +96,25 @@ export function overheadText(report: RunReport): string {
   const { overhead_pct: pct, overhead_ci_pct: ci, method } = report.profiler;
   if (pct === null) return `not measured${method ? `: ${method}` : ""}`;
   const signed = (value: number) => `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
-  const interval = ci?.length === 2 ? ` (95 % interval ${signed(ci[0]!)} to ${signed(ci[1]!)} %)` : "";
+  const interval =
+    ci?.length === 2 ? ` (95 % interval ${signed(ci[0]!)} to ${signed(ci[1]!)} %)` : "";
   return `${signed(pct)} % slower${interval}`;
 }
 
 /** Words of whatever a JSON value is. */
 export function printValue(value: unknown): string | null {
   if (value === null || value === undefined || value === "") return null;
-  if (Array.isArray(value)) return value.length ? value.map((one) => printValue(one) ?? "").join(", ") : null;
+  if (Array.isArray(value))
+    return value.length ? value.map((one) => printValue(one) ?? "").join(", ") : null;
   if (typeof value === "object") return JSON.stringify(value);
   if (typeof value === "boolean") return value ? "yes" : "no";
   return String(value);
 }
 
-function everything(record: Record<string, unknown> | undefined, except: readonly string[] = []): Fact[] {
+function everything(
+  record: Record<string, unknown> | undefined,
+  except: readonly string[] = [],
+): Fact[] {
   return Object.entries(record ?? {}).flatMap(([key, value]) => {
     const printed = except.includes(key) ? null : printValue(value);
     return printed === null ? [] : [{ title: key.replaceAll("_", " "), value: printed }];
@@ -116,11 +132,20 @@ export function factsOf(report: RunReport): FactGroup[] {
       facts: facts(
         ["sources", power.sources.join(", ") || "none"],
         ["grade", power.grade],
-        ["interval between readings", power.interval_ms === null ? null : formatTime(power.interval_ms)],
+        [
+          "interval between readings",
+          power.interval_ms === null ? null : formatTime(power.interval_ms),
+        ],
         ["samples", formatCount(power.samples)],
         ["coverage", power.coverage_ratio === null ? null : formatRatio(power.coverage_ratio)],
-        ["residual, counter against integrated power", power.residual_ratio === null ? null : formatRatio(power.residual_ratio)],
-        ["energy of a pass is split by", `${report.attribution.model}: ${report.attribution.reason}`],
+        [
+          "residual, counter against integrated power",
+          power.residual_ratio === null ? null : formatRatio(power.residual_ratio),
+        ],
+        [
+          "energy of a pass is split by",
+          `${report.attribution.model}: ${report.attribution.reason}`,
+        ],
       ),
     },
     {
@@ -131,14 +156,22 @@ export function factsOf(report: RunReport): FactGroup[] {
         ["instrument", profiler.instrument],
         ["passes taken apart", `${report.profiled.passes} of ${report.profiled.of_passes}`],
         ["dropped events", formatCount(profiler.dropped_events)],
-        ["stored per token", profiler.store_bytes_per_token === null ? null : formatBytes(profiler.store_bytes_per_token)],
+        [
+          "stored per token",
+          profiler.store_bytes_per_token === null
+            ? null
+            : formatBytes(profiler.store_bytes_per_token),
+        ],
       ),
     },
     { title: "Conditions", facts: everything(report.conditions, ["warnings"]) },
     {
       title: "Model",
       facts: [
-        ...facts(["parameters", parameters === null ? null : formatCount(parameters)], ["file", bytes === null ? null : formatBytes(bytes)]),
+        ...facts(
+          ["parameters", parameters === null ? null : formatCount(parameters)],
+          ["file", bytes === null ? null : formatBytes(bytes)],
+        ),
         ...everything(model, ["parameters", "file_bytes"]),
       ],
     },
@@ -151,7 +184,12 @@ export function factsOf(report: RunReport): FactGroup[] {
         ...facts(
           ["run", report.id],
           ["begun (UTC)", report.created_at_utc],
-          ["model loaded in", report.load_duration_ms === undefined ? "already loaded" : formatTime(report.load_duration_ms)],
+          [
+            "model loaded in",
+            report.load_duration_ms === undefined
+              ? "already loaded"
+              : formatTime(report.load_duration_ms),
+          ],
         ),
         ...everything(report.provenance),
       ],

@@ -31,8 +31,15 @@ export function shapeOf({ head, values }: Stack): HeatmapShape {
     seen[cell % width] = 1;
   }
   const rows = head.layers.flatMap((layer, row) => (layer < 0 ? [] : [row]));
-  const columnsOf = (seen: Uint8Array) => head.components.flatMap((_, column) => (seen[column] ? [column] : []));
-  return { rows, layers: rows.map((row) => head.layers[row]!), columns: columnsOf(inside), outside: columnsOf(outside), outsideRow };
+  const columnsOf = (seen: Uint8Array) =>
+    head.components.flatMap((_, column) => (seen[column] ? [column] : []));
+  return {
+    rows,
+    layers: rows.map((row) => head.layers[row]!),
+    columns: columnsOf(inside),
+    outside: columnsOf(outside),
+    outsideRow,
+  };
 }
 
 export function heatmapOf(
@@ -44,7 +51,8 @@ export function heatmapOf(
   const width = head.components.length;
   const values = new Float64Array(shape.rows.length * shape.columns.length);
   let at = 0;
-  for (const row of shape.rows) for (const column of shape.columns) values[at++] = matrix[row * width + column]!;
+  for (const row of shape.rows)
+    for (const column of shape.columns) values[at++] = matrix[row * width + column]!;
   return {
     rows: shape.layers.map(String),
     columns: shape.columns.map((column) => head.components[column]!),
@@ -60,7 +68,11 @@ export interface OutsideValue {
   readonly value: number | null;
 }
 
-export function outsideOf(head: MatrixHead, shape: HeatmapShape, matrix: ArrayLike<number>): OutsideValue[] {
+export function outsideOf(
+  head: MatrixHead,
+  shape: HeatmapShape,
+  matrix: ArrayLike<number>,
+): OutsideValue[] {
   if (shape.outsideRow < 0) return [];
   return shape.outside.map((column) => {
     const value = matrix[shape.outsideRow * head.components.length + column]!;
@@ -69,6 +81,10 @@ export function outsideOf(head: MatrixHead, shape: HeatmapShape, matrix: ArrayLi
 }
 
 /** Energies less what the machine draws when idle, in the time of each cell. */
-export function netMatrix(energy: ArrayLike<number>, time: ArrayLike<number>, idle_mw: number): Float64Array {
+export function netMatrix(
+  energy: ArrayLike<number>,
+  time: ArrayLike<number>,
+  idle_mw: number,
+): Float64Array {
   return Float64Array.from(energy, (value, i) => value - idleEnergy(idle_mw, time[i]!));
 }

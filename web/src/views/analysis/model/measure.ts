@@ -21,7 +21,8 @@ const TIME: Measure = { name: "time", quantity: quantities.time, of: (row) => ro
 const GROSS: Measure = { name: "gross", quantity: quantities.energy, of: (row) => row.energy_mj };
 
 /** mW × ms = µJ. */
-export const idleEnergy = (idle_mw: number, duration_ms: number): number => (idle_mw * duration_ms) / 1000;
+export const idleEnergy = (idle_mw: number, duration_ms: number): number =>
+  (idle_mw * duration_ms) / 1000;
 
 /**
  * Energy above idle leaves out idle power × time. It is negative where the machine drew less than it
@@ -31,7 +32,8 @@ function net(idle_mw: number): Measure {
   return {
     name: "net",
     quantity: quantities.energyNamed("energy above idle"),
-    of: (row) => (row.energy_mj === null ? null : row.energy_mj - idleEnergy(idle_mw, row.duration_ms)),
+    of: (row) =>
+      row.energy_mj === null ? null : row.energy_mj - idleEnergy(idle_mw, row.duration_ms),
   };
 }
 

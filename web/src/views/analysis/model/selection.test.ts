@@ -36,7 +36,11 @@ describe("a stretch", () => {
     expect(first.time).toEqual([4, 9]);
     const second = { ...first, ...selectTokens(6, 3) };
     expect(second).toMatchObject({ token: null, tokens: [3, 6], time: null });
-    expect({ ...second, ...selectTokens(4, 4) }).toMatchObject({ token: 4, tokens: null, time: null });
+    expect({ ...second, ...selectTokens(4, 4) }).toMatchObject({
+      token: 4,
+      tokens: null,
+      time: null,
+    });
   });
 
   it("of time has the tokens it overlaps, of tokens the time from first to last", () => {
@@ -69,7 +73,10 @@ describe("a stretch", () => {
     expect(tokensOfPhase(tokens, "decode")).toMatchObject({ tokens: [3, 7] });
     expect(tokensOfPhase(tokens, "post_inference")).toBeNull();
     const [prefill] = run.report.phases;
-    expect(timeOfPhase(run.report.phases, "prefill").time).toEqual([prefill!.start_ms, expect.closeTo(prefill!.start_ms + prefill!.duration_ms, 3)]);
+    expect(timeOfPhase(run.report.phases, "prefill").time).toEqual([
+      prefill!.start_ms,
+      expect.closeTo(prefill!.start_ms + prefill!.duration_ms, 3),
+    ]);
     expect(timeOfPhase(run.report.phases, "post_inference")).toEqual({});
   });
 
@@ -85,7 +92,10 @@ describe("cells", () => {
     const one = choose(toggleCell(EVERYTHING, 2, "down_proj"));
     expect(one).toMatchObject({ layers: [2, 2], components: ["down_proj"] });
     expect(hasCells({ ...one, ...toggleCell(one, 2, "down_proj") })).toBe(false);
-    expect(choose(toggleCell(one, 1, "down_proj"))).toMatchObject({ layers: [1, 1], components: ["down_proj"] });
+    expect(choose(toggleCell(one, 1, "down_proj"))).toMatchObject({
+      layers: [1, 1],
+      components: ["down_proj"],
+    });
   });
 
   it("outside the layers are told by their component", () => {
@@ -116,27 +126,55 @@ describe("the sum of a selection", () => {
 
   it("without cells is that of the passes", () => {
     const expected = passes.reduce((sum, pass) => sum + pass.energy_mj!, 0);
-    expect(chosenSum(EVERYTHING, energy, all, whole)).toBeCloseTo(expected, 6);
+    expect(chosenSum(EVERYTHING, energy, all, tokens, whole)).toBeCloseTo(expected, 6);
   });
 
   it("of disjoint parts is the sum of the parts", () => {
-    const parts = [choose({ layers: [0, 1] }), choose({ layers: [2, 3] }), choose({ components: ["embedding", "lm_head"] })];
-    const sum = parts.reduce((total, part) => total + chosenSum(part, energy, all, whole)!, 0);
-    const cells = energy.values.reduce((total, value) => total + (Number.isNaN(value) ? 0 : value), 0);
+    const parts = [
+      choose({ layers: [0, 1] }),
+      choose({ layers: [2, 3] }),
+      choose({ components: ["embedding", "lm_head"] }),
+    ];
+    const sum = parts.reduce(
+      (total, part) => total + chosenSum(part, energy, all, tokens, whole)!,
+      0,
+    );
+    const cells = energy.values.reduce(
+      (total, value) => total + (Number.isNaN(value) ? 0 : value),
+      0,
+    );
     expect(sum).toBeCloseTo(cells, 3);
-    expect(sum).toBeLessThan(chosenSum(EVERYTHING, energy, all, whole)!);
+    expect(sum).toBeLessThan(chosenSum(EVERYTHING, energy, all, tokens, whole)!);
+  });
+
+  it("of a prompt token is its share of the pass that evaluated it with others", () => {
+    const share = (selection: Selection) =>
+      chosenSum(selection, energy, chosenPasses(selection, passes, tokens), tokens, whole)!;
+    expect(share(choose({ token: 1 }))).toBeCloseTo(tokens[1]!.energy_mj!, 9);
+    expect(share(choose({ tokens: [1, 2] }))).toBeCloseTo((2 * passes[0]!.energy_mj!) / 3, 9);
+    const all = tokens.map((token) =>
+      share(choose({ token: token.index, components: ["q_proj"] })),
+    );
+    const together = share(choose({ components: ["q_proj"] }));
+    expect(all.reduce((a, b) => a + b, 0)).toBeCloseTo(together, 6);
   });
 
   it("is not known where nothing is", () => {
-    expect(chosenSum(EVERYTHING, energy, all, () => null)).toBeNull();
-    expect(chosenSum(choose({ layers: [70, 80] }), energy, all, whole)).toBeNull();
-    expect(chosenSum(EVERYTHING, energy, [], whole)).toBeNull();
+    expect(chosenSum(EVERYTHING, energy, all, tokens, () => null)).toBeNull();
+    expect(chosenSum(choose({ layers: [70, 80] }), energy, all, tokens, whole)).toBeNull();
+    expect(chosenSum(EVERYTHING, energy, [], tokens, whole)).toBeNull();
   });
 });
 
 describe("going back", () => {
   it("takes the last level first", () => {
-    let at: Selection = { token: 4, tokens: [3, 6], time: null, layers: [1, 1], components: ["q_proj"] };
+    let at: Selection = {
+      token: 4,
+      tokens: [3, 6],
+      time: null,
+      layers: [1, 1],
+      components: ["q_proj"],
+    };
     const steps: Partial<Selection>[] = [];
     for (let step = back(at); step; step = back(at)) {
       steps.push(step);
@@ -150,10 +188,20 @@ describe("going back", () => {
 
 describe("words", () => {
   it("name each part, and how to take it back", () => {
-    const some: Selection = { token: null, tokens: [3, 6], time: null, layers: [2, 2], components: ["a", "b", "c", "d"] };
+    const some: Selection = {
+      token: null,
+      tokens: [3, 6],
+      time: null,
+      layers: [2, 2],
+      components: ["a", "b", "c", "d"],
+    };
     const parts = describeSelection(some, String);
     expect(parts.map((part) => part.text)).toEqual(["tokens 3–6", "layer 2", "4 components"]);
-    expect(parts.reduce<Selection>((at, part) => ({ ...at, ...part.clear }), some)).toEqual(EVERYTHING);
-    expect(describeSelection(choose({ time: [1, 2] }), (ms) => `${ms} ms`)[0]!.text).toBe("1 ms to 2 ms");
+    expect(parts.reduce<Selection>((at, part) => ({ ...at, ...part.clear }), some)).toEqual(
+      EVERYTHING,
+    );
+    expect(describeSelection(choose({ time: [1, 2] }), (ms) => `${ms} ms`)[0]!.text).toBe(
+      "1 ms to 2 ms",
+    );
   });
 });

@@ -18,22 +18,35 @@ export interface Selection {
   readonly components: readonly string[];
 }
 
-export const EVERYTHING: Selection = { token: null, tokens: null, time: null, layers: null, components: [] };
+export const EVERYTHING: Selection = {
+  token: null,
+  tokens: null,
+  time: null,
+  layers: null,
+  components: [],
+};
 
 export const hasStretch = ({ token, tokens, time }: Selection): boolean =>
   token !== null || tokens !== null || time !== null;
 
-export const hasCells = ({ layers, components }: Selection): boolean => layers !== null || components.length > 0;
+export const hasCells = ({ layers, components }: Selection): boolean =>
+  layers !== null || components.length > 0;
 
 export const ordered = (a: number, b: number): Span => (a <= b ? [a, b] : [b, a]);
 
 export const selectTokens = (a: number, b: number): Partial<Selection> =>
-  a === b ? { token: a, tokens: null, time: null } : { token: null, tokens: ordered(a, b), time: null };
+  a === b
+    ? { token: a, tokens: null, time: null }
+    : { token: null, tokens: ordered(a, b), time: null };
 
 /** Microseconds are enough for an edge drawn with a pointer, and keep the address short. */
 export function selectTime(a: number, b: number): Partial<Selection> {
   const [from, to] = ordered(a, b);
-  return { token: null, tokens: null, time: [Math.round(from * 1000) / 1000, Math.round(to * 1000) / 1000] };
+  return {
+    token: null,
+    tokens: null,
+    time: [Math.round(from * 1000) / 1000, Math.round(to * 1000) / 1000],
+  };
 }
 
 /** One level back: the token, then the stretch, then layers and components; null when nothing is selected. */
@@ -44,23 +57,36 @@ export function back(selection: Selection): Partial<Selection> | null {
 }
 
 /** A cell alone; everything again when it was. */
-export function toggleCell(selection: Selection, layer: number, component: string): Partial<Selection> {
+export function toggleCell(
+  selection: Selection,
+  layer: number,
+  component: string,
+): Partial<Selection> {
   const { layers, components } = selection;
   const components1 = components.length === 1 && components[0] === component;
   // What lies outside the layers is told by its name.
-  if (layer < 0) return components1 && !layers ? { components: [] } : { layers: null, components: [component] };
+  if (layer < 0)
+    return components1 && !layers ? { components: [] } : { layers: null, components: [component] };
   const same = components1 && layers?.[0] === layer && layers[1] === layer;
-  return same ? { layers: null, components: [] } : { layers: [layer, layer], components: [component] };
+  return same
+    ? { layers: null, components: [] }
+    : { layers: [layer, layer], components: [component] };
 }
 
 export function toggleComponent({ components }: Selection, name: string): Partial<Selection> {
   return {
-    components: components.includes(name) ? components.filter((each) => each !== name) : [...components, name],
+    components: components.includes(name)
+      ? components.filter((each) => each !== name)
+      : [...components, name],
   };
 }
 
 /** Whether a cell is chosen; every one is where nothing was said. */
-export function includes({ layers, components }: Selection, layer: number, component: string): boolean {
+export function includes(
+  { layers, components }: Selection,
+  layer: number,
+  component: string,
+): boolean {
   if (components.length > 0 && !components.includes(component)) return false;
   return layers === null || (layer >= layers[0] && layer <= layers[1]);
 }
@@ -125,6 +151,20 @@ export function chosenPasses(
   return range === "none" ? [] : passesOfTokens(passes, range);
 }
 
+/** How much of a pass the chosen tokens are; they share it equally. */
+export function chosenPart(
+  selection: Selection,
+  pass: MatrixPass,
+  tokens: readonly Token[],
+): number {
+  const range = chosenTokens(selection, tokens);
+  if (range === null) return 1;
+  if (range === "none") return 0;
+  const first = Math.max(range[0], pass.first_token);
+  const last = Math.min(range[1], pass.first_token + pass.tokens - 1);
+  return last < first ? 0 : (last - first + 1) / Math.max(1, pass.tokens);
+}
+
 /**
  * Sum of what is chosen in these passes. Without layers and components that is the passes
  * themselves, with what belongs to no cell; null when nothing is known.
@@ -133,22 +173,26 @@ export function chosenSum(
   selection: Selection,
   stack: Stack,
   rows: readonly number[],
+  tokens: readonly Token[],
   whole: (pass: MatrixPass) => number | null,
 ): number | null {
   const { layers, components, passes } = stack.head;
   let sum = 0;
   let known = false;
-  const add = (value: number | null) => {
+  const add = (value: number | null, part: number) => {
     if (value === null || Number.isNaN(value)) return;
-    sum += value;
+    sum += value * part;
     known = true;
   };
-  if (!hasCells(selection)) {
-    for (const row of rows) add(whole(passes[row]!));
-    return known ? sum : null;
+  const cells = hasCells(selection)
+    ? layers.flatMap((layer) => components.map((name) => includes(selection, layer, name)))
+    : null;
+  for (const row of rows) {
+    const pass = passes[row]!;
+    const part = chosenPart(selection, pass, tokens);
+    if (!cells) add(whole(pass), part);
+    else passMatrix(stack, row).forEach((value, i) => cells[i] && add(value, part));
   }
-  const cells = layers.flatMap((layer) => components.map((name) => includes(selection, layer, name)));
-  for (const row of rows) passMatrix(stack, row).forEach((value, i) => cells[i] && add(value));
   return known ? sum : null;
 }
 
@@ -165,10 +209,12 @@ export function describeSelection(
   const { token, tokens, time, layers, components } = selection;
   if (token !== null) parts.push({ text: `token ${token}`, clear: { token: null } });
   if (tokens) parts.push({ text: range("token", tokens), clear: { tokens: null } });
-  if (time) parts.push({ text: `${formatTime(time[0])} to ${formatTime(time[1])}`, clear: { time: null } });
+  if (time)
+    parts.push({ text: `${formatTime(time[0])} to ${formatTime(time[1])}`, clear: { time: null } });
   if (layers) parts.push({ text: range("layer", layers), clear: { layers: null } });
   if (components.length > 0) {
-    const text = components.length <= 3 ? components.join(", ") : count(components.length, "component");
+    const text =
+      components.length <= 3 ? components.join(", ") : count(components.length, "component");
     parts.push({ text, clear: { components: [] } });
   }
   return parts;

@@ -2,7 +2,15 @@
 import { describe, expect, it } from "vitest";
 import type { MatrixHead } from "../../../api/schema";
 import { sampleRun } from "../../../testing/sampleRun";
-import { colorRange, foldPasses, passesOfTokens, passMatrix, passOfToken, restOf, type Stack } from "./stack";
+import {
+  colorRange,
+  foldPasses,
+  passesOfTokens,
+  passMatrix,
+  passOfToken,
+  restOf,
+  type Stack,
+} from "./stack";
 
 const run = sampleRun({ promptTokens: 3, outputTokens: 5, bare: [2] });
 const { time } = run.stacks;
@@ -45,15 +53,21 @@ describe("passes", () => {
 });
 
 describe("several passes", () => {
-  const matrices = [[1, Number.NaN, 5], [3, Number.NaN, Number.NaN]];
+  const matrices = [
+    [1, Number.NaN, 5],
+    [3, Number.NaN, Number.NaN],
+  ];
 
   it.each([
     ["sum", [4, Number.NaN, 5]],
     ["average", [2, Number.NaN, 5]],
     ["max", [3, Number.NaN, 5]],
-  ] as const)("become one by %s, over the passes in which a cell is known", (aggregate, expected) => {
-    expect([...foldPasses(small(aggregate, matrices), [0, 1])]).toEqual(expected);
-  });
+  ] as const)(
+    "become one by %s, over the passes in which a cell is known",
+    (aggregate, expected) => {
+      expect([...foldPasses(small(aggregate, matrices), [0, 1])]).toEqual(expected);
+    },
+  );
 
   it("make power as energy over time, not as the average of powers", () => {
     const parts = { energy: small("sum", [[10], [30]]), time: small("sum", [[1], [9]]) };
@@ -72,7 +86,10 @@ describe("several passes", () => {
       [energy, (pass: { energy_mj: number | null }) => pass.energy_mj],
       [time, (pass: { duration_ms: number }) => pass.duration_ms],
     ] as const) {
-      const cells = foldPasses(stack, rows).reduce((sum, value) => sum + (Number.isNaN(value) ? 0 : value), 0);
+      const cells = foldPasses(stack, rows).reduce(
+        (sum, value) => sum + (Number.isNaN(value) ? 0 : value),
+        0,
+      );
       const rest = restOf(stack, rows, of);
       const whole = stack.head.passes.reduce((sum, pass) => sum + of(pass)!, 0);
       expect(rest.notProfiled).toBeCloseTo(of(stack.head.passes[3]!)!, 6);
@@ -84,7 +101,15 @@ describe("several passes", () => {
 
 describe("the range of colours", () => {
   it("is that of all passes", () => {
-    expect(colorRange(small("sum", [[1, 2, 3], [4, Number.NaN, 9]]), [0, 1])).toEqual({ range: [1, 9], clipped: false });
+    expect(
+      colorRange(
+        small("sum", [
+          [1, 2, 3],
+          [4, Number.NaN, 9],
+        ]),
+        [0, 1],
+      ),
+    ).toEqual({ range: [1, 9], clipped: false });
     expect(colorRange(small("sum", [[Number.NaN]]), [0])).toBeNull();
   });
 

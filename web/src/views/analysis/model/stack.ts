@@ -10,7 +10,8 @@ export interface Stack {
   readonly values: Float32Array;
 }
 
-export const cellsOf = ({ layers, components }: MatrixHead): number => layers.length * components.length;
+export const cellsOf = ({ layers, components }: MatrixHead): number =>
+  layers.length * components.length;
 
 /** The matrix of one pass: a view, nothing is copied. */
 export function passMatrix({ head, values }: Stack, pass: number): Float32Array {
@@ -39,7 +40,8 @@ export function passesOfTokens(
 ): number[] {
   const rows: number[] = [];
   passes.forEach((pass, row) => {
-    if (!tokens || (pass.first_token <= tokens[1] && pass.first_token + pass.tokens > tokens[0])) rows.push(row);
+    if (!tokens || (pass.first_token <= tokens[1] && pass.first_token + pass.tokens > tokens[0]))
+      rows.push(row);
   });
   return rows;
 }

@@ -30,7 +30,10 @@ export function sectionTimeline(pipeline: Pipeline): { lanes: string[]; spans: S
   const spans = phaseSpans(pipeline);
   for (const { phase, start_ms } of pipeline.phases) {
     const sections = pipeline.sections.filter((section) => section.phase === phase);
-    const named = sections.map((section) => ({ ...section, name: section.section_name.replaceAll("_", " ") }));
+    const named = sections.map((section) => ({
+      ...section,
+      name: section.section_name.replaceAll("_", " "),
+    }));
     const key = printKey({ kind: "section", phase });
     spans.push(...sectionSpans(1, start_ms, named).map((span) => ({ ...span, key })));
   }
@@ -38,7 +41,11 @@ export function sectionTimeline(pipeline: Pipeline): { lanes: string[]; spans: S
 }
 
 /** Operations that ran one after another in the same layer, or layer and component, as one span. */
-function joined(lane: number, operations: readonly Operation[], of: (operation: Operation) => string): Span[] {
+function joined(
+  lane: number,
+  operations: readonly Operation[],
+  of: (operation: Operation) => string,
+): Span[] {
   const out: (Span & { end_ms: number; energy_mj: number | null })[] = [];
   let before = "";
   for (const operation of operations) {
@@ -50,7 +57,10 @@ function joined(lane: number, operations: readonly Operation[], of: (operation: 
       out[out.length - 1] = {
         ...last,
         end_ms: start + operation.duration_ms,
-        energy_mj: last.energy_mj === null || operation.energy_mj === null ? null : last.energy_mj + operation.energy_mj,
+        energy_mj:
+          last.energy_mj === null || operation.energy_mj === null
+            ? null
+            : last.energy_mj + operation.energy_mj,
       };
     } else {
       out.push({
@@ -87,7 +97,9 @@ export function tokenTimeline(
   const placed = operations.filter((operation) => operation.start_ms !== undefined);
   if (placed.length === 0) return { lanes: ["phase", "token"], spans };
   spans.push(...joined(2, placed, ({ layer }) => (layer < 0 ? "outside" : `layer ${layer}`)));
-  spans.push(...joined(3, placed, ({ layer, component }) => (layer < 0 ? component : `${component}`)));
+  spans.push(
+    ...joined(3, placed, ({ layer, component }) => (layer < 0 ? component : `${component}`)),
+  );
   const deep = placed.some((operation) => operation.operation !== null);
   if (deep) spans.push(...joined(4, placed, ({ component, operation }) => operation ?? component));
   return { lanes: ["phase", "token", "layer", "component", ...(deep ? ["operation"] : [])], spans };

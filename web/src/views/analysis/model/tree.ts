@@ -9,11 +9,15 @@ import { passMatrix, type Stack } from "./stack";
 /** The same tree with one value a node. */
 export function measuredTree(node: ApiNode, measure: Measure): TreeNode {
   const { kind, value, name } = { kind: node.kind, value: measure.of(node), name: nodeName(node) };
-  return node.children ? { kind, name, value, children: node.children.map((child) => measuredTree(child, measure)) } : { kind, name, value };
+  return node.children
+    ? { kind, name, value, children: node.children.map((child) => measuredTree(child, measure)) }
+    : { kind, name, value };
 }
 
 function nodeName(node: ApiNode): string {
-  return node.kind === "layer" ? `${node.layer ?? node.name}` : node.name.replaceAll("_", node.kind === "phase" ? " " : "_");
+  return node.kind === "layer"
+    ? `${node.layer ?? node.name}`
+    : node.name.replaceAll("_", node.kind === "phase" ? " " : "_");
 }
 
 export interface Stacks {
@@ -47,7 +51,11 @@ function sumPhases({ time, energy }: Stacks, rows: readonly number[]): Map<Phase
     const pass = time.head.passes[row]!;
     const known = energy !== null;
     let sums = phases.get(pass.phase);
-    if (!sums) phases.set(pass.phase, (sums = { whole: nothing(known), notProfiled: nothing(known), cells: [] }));
+    if (!sums)
+      phases.set(
+        pass.phase,
+        (sums = { whole: nothing(known), notProfiled: nothing(known), cells: [] }),
+      );
     grow(sums.whole, pass.duration_ms, pass.energy_mj);
     if (!pass.profiled) {
       grow(sums.notProfiled, pass.duration_ms, pass.energy_mj);
@@ -86,11 +94,20 @@ export function treeOfPasses(stacks: Stacks, rows: readonly number[], measure: M
       if (parts.length === 0) return;
       grow(inside, sum.duration_ms, sum.energy_mj);
       const outside = layer < 0;
-      nodes.push({ kind: outside ? "outside" : "layer", name: outside ? "outside" : `${layer}`, value: measure.of(sum), children: parts });
+      nodes.push({
+        kind: outside ? "outside" : "layer",
+        name: outside ? "outside" : `${layer}`,
+        value: measure.of(sum),
+        children: parts,
+      });
     });
     if (sums.notProfiled.duration_ms > 0) {
       grow(inside, sums.notProfiled.duration_ms, sums.notProfiled.energy_mj);
-      nodes.push({ kind: "not_profiled", name: "not profiled", value: measure.of(sums.notProfiled) });
+      nodes.push({
+        kind: "not_profiled",
+        name: "not profiled",
+        value: measure.of(sums.notProfiled),
+      });
     }
     const rest: Costed = {
       duration_ms: Math.max(0, sums.whole.duration_ms - inside.duration_ms),
@@ -100,7 +117,12 @@ export function treeOfPasses(stacks: Stacks, rows: readonly number[], measure: M
           : Math.max(0, sums.whole.energy_mj - inside.energy_mj),
     };
     nodes.push({ kind: "unattributed", name: "unattributed", value: measure.of(rest) });
-    return { kind: "phase", name: phase.replace("_", " "), value: measure.of(sums.whole), children: nodes };
+    return {
+      kind: "phase",
+      name: phase.replace("_", " "),
+      value: measure.of(sums.whole),
+      children: nodes,
+    };
   });
   const known = children.filter((child) => child.value !== null);
   const value = known.length ? known.reduce((sum, child) => sum + child.value!, 0) : null;

@@ -15,7 +15,9 @@ export type WaterfallChoice = Pick<Selection, "layers" | "components">;
 function passColumns(stacks: Stacks, measure: Measure, choice: WaterfallChoice) {
   const { head } = stacks.time;
   const columns = head.components.length;
-  const values = Array.from({ length: columns + 2 }, () => new Float64Array(head.passes.length).fill(Number.NaN));
+  const values = Array.from({ length: columns + 2 }, () =>
+    new Float64Array(head.passes.length).fill(Number.NaN),
+  );
   const chosen = head.layers.flatMap((layer) =>
     head.components.map((name) => includes({ ...EVERYTHING, ...choice }, layer, name)),
   );
@@ -32,7 +34,10 @@ function passColumns(stacks: Stacks, measure: Measure, choice: WaterfallChoice) 
     for (let cell = 0; cell < cellsOf(head); cell++) {
       if (Number.isNaN(time[cell]!)) continue;
       const mj = energy ? energy[cell]! : Number.NaN;
-      const value = measure.of({ duration_ms: time[cell]!, energy_mj: Number.isNaN(mj) ? null : mj });
+      const value = measure.of({
+        duration_ms: time[cell]!,
+        energy_mj: Number.isNaN(mj) ? null : mj,
+      });
       if (value === null) continue;
       inside += value;
       if (!chosen[cell]) continue;
@@ -57,13 +62,17 @@ export function waterfallOf(
   const rows = tokens.map((token) => rowOf.get(token.pass) ?? -1);
   const columns = passColumns(stacks, measure, choice);
   const perToken = (column: Float64Array) =>
-    Float64Array.from(rows, (row) => (row < 0 ? Number.NaN : column[row]! / tokensOf(head.passes[row]!)));
+    Float64Array.from(rows, (row) =>
+      row < 0 ? Number.NaN : column[row]! / tokensOf(head.passes[row]!),
+    );
   const names = [...head.components, "unattributed", "not profiled"];
   const filtered = choice.layers !== null || choice.components.length > 0;
   const series = names
     .map((name, i): WaterfallSeries => ({ name, values: perToken(columns[i]!) }))
     // What belongs to no layer and no component is left out where some were chosen, unless by name.
-    .filter(({ name }, i) => i < head.components.length || !filtered || choice.components.includes(name))
+    .filter(
+      ({ name }, i) => i < head.components.length || !filtered || choice.components.includes(name),
+    )
     .filter(({ values }) => Array.prototype.some.call(values, (value: number) => value > 0));
   return {
     positions: tokens.map((token) => token.index),
