@@ -305,7 +305,8 @@ static struct entry next_event(const struct erg_ring *ring, uint64_t seen)
     return next;
 }
 
-/* What a reader gets next. A gap may have state in its middle: it then comes in parts. */
+/* What a reader gets next, `to` 0: nothing. A gap may have state in its middle: it then comes in
+ * parts. */
 static struct entry look_up(const struct erg_ring *ring, uint64_t seen, uint64_t until)
 {
     struct entry next = next_event(ring, seen);
@@ -315,8 +316,8 @@ static struct entry look_up(const struct erg_ring *ring, uint64_t seen, uint64_t
     else if (state && state->seq <= next.to)
         next.to = state->seq - 1;
     if (next.from > until)
-        next.to = 0;
-    else if (next.to > until)
+        return (struct entry){0};
+    if (next.to > until)
         next.to = until;
     return next;
 }

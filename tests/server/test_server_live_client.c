@@ -233,7 +233,7 @@ static void test_watchers_are_counted(void **state)
 /* --- any pace of writing and reading ------------------------------------------------------------
  */
 
-enum { CLIENTS = 8, STEPS = 4000 };
+enum { CLIENTS = 8, STEPS = 2000 };
 
 /* A reader: everything up to `seen` has come, but for state. */
 struct reader {
@@ -268,7 +268,7 @@ static void test_random_paces(void **state)
 {
     (void)state;
     static bool is_event[STEPS * 40];
-    for (uint64_t seed = 1; seed <= 10; seed++) {
+    for (uint64_t seed = 1; seed <= 6; seed++) {
         struct rig rig;
         struct reader readers[CLIENTS] = {0};
         uint64_t random = seed, events = 0;
@@ -297,7 +297,7 @@ static void test_random_paces(void **state)
             for (uint64_t before = 0; readers[c].seen > before || before == 0;) {
                 before = readers[c].seen;
                 rig.now_ns += 200 * MS;
-                for (int i = 0; i < 5000; i++)
+                for (int i = 0; i < 500; i++)
                     take_random(&rig, &readers[c], is_event, &random);
             }
             assert_int_equal(readers[c].events + readers[c].lost, events);
