@@ -56,8 +56,8 @@ static int copy_values(struct erg_pass_copy *copy, const struct erg_pass_row *ro
         return 0;
     int rc =
         reserve(&copy->values[column], &copy->value_capacity[column], row->n_spans, sizeof(float));
-    for (uint32_t i = 0; i < row->n_spans && rc == 0; i++)
-        copy->values[column][i] = erg_spans_round_value(values[i]);
+    if (rc == 0)
+        memcpy(copy->values[column], values, row->n_spans * sizeof(float));
     copy->row.values[column] = copy->values[column];
     return rc;
 }
@@ -94,9 +94,14 @@ static const char *name_of(void *user, uint16_t id)
     return id < copy->name_capacity ? copy->names[id] : NULL;
 }
 
-struct erg_extra_source erg_pass_copy_view(const struct erg_pass_copy *copy)
+/* Most copies are replaced before anybody looks at them, so it is now that values are rounded. */
+struct erg_extra_source erg_pass_copy_view(struct erg_pass_copy *copy)
 {
-    return (struct erg_extra_source){&copy->row, name_of, (void *)copy};
+    for (int c = 0; c < ERG_VALUE_COLUMNS; c++) {
+        for (uint32_t i = 0; copy->row.values[c] && i < copy->row.n_spans; i++)
+            copy->values[c][i] = erg_spans_round_value(copy->values[c][i]);
+    }
+    return (struct erg_extra_source){&copy->row, name_of, copy};
 }
 
 void erg_pass_copy_clear(struct erg_pass_copy *copy)

@@ -5,8 +5,8 @@
 #include "store/extra.h"
 
 /*
- * A pass kept for later: what its detail rows need, in stored precision, and the names of its
- * spans. Room is kept from one pass to the next. Zero-initialised.
+ * A pass kept for later: what its detail rows need, and the names of its spans. Room is kept from
+ * one pass to the next. Zero-initialised.
  */
 struct erg_pass_copy {
     struct erg_pass_row row;
@@ -21,8 +21,8 @@ struct erg_pass_copy {
 /* NOMEM leaves a pass without spans. */
 int erg_pass_copy(struct erg_pass_copy *copy, const struct erg_extra_source *pass);
 
-/* The copy as a source of rows; borrowed from it. */
-struct erg_extra_source erg_pass_copy_view(const struct erg_pass_copy *copy);
+/* The copy as a source of rows, its values in stored precision; borrowed from it. */
+struct erg_extra_source erg_pass_copy_view(struct erg_pass_copy *copy);
 
 /* Forget the names: another run has others. */
 void erg_pass_copy_clear(struct erg_pass_copy *copy);
