@@ -128,9 +128,10 @@ int erg_exchange_empty(struct erg_exchange *x, int status)
     return erg_exchange_begin(x, status, NULL, NULL, 0);
 }
 
-int erg_exchange_problem_with(struct erg_exchange *x, int status,
-                              const struct erg_http_field *field, const char *code,
-                              const char *detail, const char *hint)
+/* `field` and `member` may have no name. */
+static int problem(struct erg_exchange *x, int status, const struct erg_http_field *field,
+                   const struct erg_http_field *member, const char *code, const char *detail,
+                   const char *hint)
 {
     struct erg_buf body = {0};
     struct erg_jsonw w;
@@ -141,6 +142,8 @@ int erg_exchange_problem_with(struct erg_exchange *x, int status,
     erg_jsonw_kint(&w, "status", status);
     erg_jsonw_kstr(&w, "detail", detail);
     erg_jsonw_kstr(&w, "hint", hint);
+    if (member->name)
+        erg_jsonw_kstr(&w, member->name, member->value);
     erg_jsonw_obj_end(&w);
     int rc = erg_jsonw_finish(&w);
     rc = rc ? erg_exchange_empty(x, status)
@@ -149,10 +152,27 @@ int erg_exchange_problem_with(struct erg_exchange *x, int status,
     return rc;
 }
 
+static const struct erg_http_field nothing;
+
+int erg_exchange_problem_with(struct erg_exchange *x, int status,
+                              const struct erg_http_field *field, const char *code,
+                              const char *detail, const char *hint)
+{
+    return problem(x, status, field, &nothing, code, detail, hint);
+}
+
+int erg_exchange_problem_about(struct erg_exchange *x, int status, const char *member,
+                               const char *value, const char *code, const char *detail,
+                               const char *hint)
+{
+    const struct erg_http_field about = {member, value};
+    return problem(x, status, &nothing, &about, code, detail, hint);
+}
+
 int erg_exchange_problem(struct erg_exchange *x, int status, const char *code, const char *detail,
                          const char *hint)
 {
-    return erg_exchange_problem_with(x, status, &(struct erg_http_field){0}, code, detail, hint);
+    return problem(x, status, &nothing, &nothing, code, detail, hint);
 }
 
 int erg_exchange_not_allowed(struct erg_exchange *x, const char *allow)

@@ -81,6 +81,10 @@ int erg_exchange_problem(struct erg_exchange *x, int status, const char *code, c
 int erg_exchange_problem_with(struct erg_exchange *x, int status,
                               const struct erg_http_field *field, const char *code,
                               const char *detail, const char *hint);
+/* The same, with a member that says what it is about: "parameter" or "run_id". */
+int erg_exchange_problem_about(struct erg_exchange *x, int status, const char *member,
+                               const char *value, const char *code, const char *detail,
+                               const char *hint);
 /* 405; `allow` is what the path takes: "GET, DELETE". */
 int erg_exchange_not_allowed(struct erg_exchange *x, const char *allow);
 /*

@@ -125,6 +125,20 @@ static json_t *problem_of(const struct rig *rig)
     return problem;
 }
 
+static void test_problem_about(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig);
+    assert_int_equal(erg_exchange_problem_about(&rig.x, 400, "parameter", "max_length",
+                                                "invalid_body", "too many", NULL),
+                     0);
+    json_t *problem = problem_of(&rig);
+    assert_string_equal(text_of(problem, "parameter"), "max_length");
+    assert_string_equal(text_of(problem, "code"), "invalid_body");
+    json_decref(problem);
+}
+
 static void test_problem(void **state)
 {
     (void)state;
