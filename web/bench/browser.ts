@@ -9,7 +9,9 @@ import { build, preview } from "vite";
 
 export interface Gallery {
   readonly browser: Browser;
-  page(query: string, width?: number): Promise<Page>;
+  /** What pages wrote to their consoles as errors or warnings, or threw. */
+  readonly problems: readonly string[];
+  page(query: string, width?: number, pixelRatio?: number): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -32,12 +34,17 @@ export async function openGallery(): Promise<Gallery> {
     executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
     args: ["--no-sandbox"],
   });
+  const problems: string[] = [];
   return {
     browser,
-    page: async (query, width = 1280) => {
-      const page = await browser.newPage({ viewport: { width, height: 900 } });
-      page.on("pageerror", (error) => {
-        throw error;
+    problems,
+    page: async (query, width = 1280, deviceScaleFactor = 1) => {
+      const page = await browser.newPage({ viewport: { width, height: 900 }, deviceScaleFactor });
+      page.on("pageerror", (error) => problems.push(String(error)));
+      page.on("console", (message) => {
+        if (!["error", "warning"].includes(message.type())) return;
+        // what tests do to look at canvases
+        if (!message.text().includes("willReadFrequently")) problems.push(message.text());
       });
       await page.goto(`http://127.0.0.1:${address.port}/gallery.html?${query}`, {
         waitUntil: "networkidle",

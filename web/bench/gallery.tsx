@@ -5,6 +5,8 @@
 import { useState, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 
+import type { ChartHandle } from "../src/charts/base/CanvasChart";
+import type { Range } from "../src/charts/base/ticks";
 import { BarList } from "../src/charts/BarList";
 import { CanvasHeatmap } from "../src/charts/CanvasHeatmap";
 import { CanvasTimeline } from "../src/charts/CanvasTimeline";
@@ -24,16 +26,60 @@ import { measureAll } from "./measure";
 const query = new URLSearchParams(location.search);
 document.documentElement.dataset["theme"] = query.get("theme") === "dark" ? "dark" : "light";
 
+/** What charts reported, newest last; and how to export them, by name. */
+declare global {
+  interface Window {
+    reports: [chart: string, event: string, value: unknown][];
+    handles: Map<string, ChartHandle>;
+  }
+}
+window.reports = [];
+window.handles = new Map();
+
+const report = (chart: string, event: string) => (value: unknown) => {
+  window.reports.push([chart, event, value]);
+};
+
+const common = (name: string, label: string, height?: number) => ({
+  label,
+  height,
+  handle: (handle: ChartHandle | null) => {
+    if (handle) window.handles.set(name, handle);
+  },
+});
+
+const tree = data.tree(24);
+
 function DrillingTreemap() {
   const [path, setPath] = useState<readonly string[]>([]);
+  const onPath = (next: readonly string[]) => {
+    report("treemap", "path")(next);
+    setPath(next);
+  };
   return (
     <Treemap
-      label="Where the energy went"
-      data={data.tree(24)}
+      {...common("treemap", "Where the energy went", 420)}
+      data={tree}
       quantity={quantities.energy}
       path={path}
-      onPath={setPath}
-      height={420}
+      onPath={onPath}
+    />
+  );
+}
+
+const power = data.power(1500);
+
+function ZoomingPower() {
+  const [view, setView] = useState<Range | undefined>(undefined);
+  return (
+    <PowerChart
+      {...common("power", "Power", 240)}
+      data={power}
+      at={6000}
+      selected={[9000, 11000]}
+      view={view}
+      onView={setView}
+      onBrush={report("power", "brush")}
     />
   );
 }
@@ -46,30 +92,19 @@ interface Exhibit {
 }
 
 const exhibits: readonly Exhibit[] = [
-  {
-    name: "power",
-    title: "Power",
-    wide: true,
-    chart: (
-      <PowerChart
-        label="Power"
-        data={data.power(1500)}
-        height={240}
-        at={6000}
-        selected={[9000, 11000]}
-      />
-    ),
-  },
+  { name: "power", title: "Power", wide: true, chart: <ZoomingPower /> },
   {
     name: "timeline",
     title: "Timeline, width = time",
     wide: true,
     chart: (
       <CanvasTimeline
-        label="Timeline"
+        {...common("timeline", "Timeline")}
         data={data.timeline(60, 120)}
         width="time"
         selected={[300, 400]}
+        onBrush={report("timeline", "brush")}
+        onActivate={report("timeline", "activate")}
       />
     ),
   },
@@ -77,18 +112,24 @@ const exhibits: readonly Exhibit[] = [
     name: "timeline-energy",
     title: "Timeline, width = energy",
     wide: true,
-    chart: <CanvasTimeline label="Timeline by energy" data={data.timeline(8, 40)} width="energy" />,
+    chart: (
+      <CanvasTimeline
+        {...common("timeline-energy", "Timeline by energy")}
+        data={data.timeline(8, 40)}
+        width="energy"
+      />
+    ),
   },
   {
     name: "heatmap",
     title: "Layer × component",
     chart: (
       <CanvasHeatmap
-        label="Energy per layer and component"
+        {...common("heatmap", "Energy per layer and component", 420)}
         data={data.heatmap(22)}
-        scale="linear"
-        height={420}
         selectedRows={[18, 20]}
+        onActivate={report("heatmap", "activate")}
+        onBack={() => report("heatmap", "back")(null)}
       />
     ),
   },
@@ -97,10 +138,9 @@ const exhibits: readonly Exhibit[] = [
     title: "The same, logarithmic",
     chart: (
       <CanvasHeatmap
-        label="Energy, logarithmic"
+        {...common("heatmap-log", "Energy, logarithmic", 420)}
         data={data.heatmap(22)}
         scale="log"
-        height={420}
         colors="other"
       />
     ),
@@ -108,16 +148,21 @@ const exhibits: readonly Exhibit[] = [
   {
     name: "difference",
     title: "Difference of two runs",
-    chart: <CanvasHeatmap label="Difference" data={data.difference(12)} difference height={320} />,
+    chart: (
+      <CanvasHeatmap
+        {...common("difference", "Difference", 320)}
+        data={data.difference(12)}
+        difference
+      />
+    ),
   },
   {
     name: "heatmap-tokens",
     title: "Layer × token, more tokens than pixels",
     chart: (
       <CanvasHeatmap
-        label="Energy per layer and token"
+        {...common("heatmap-tokens", "Energy per layer and token", 320)}
         data={data.tokenHeatmap(2000, 32)}
-        height={320}
       />
     ),
   },
@@ -125,7 +170,13 @@ const exhibits: readonly Exhibit[] = [
   {
     name: "sankey",
     title: "Flow",
-    chart: <Sankey label="Flow of energy" data={data.flow(16)} height={420} />,
+    chart: (
+      <Sankey
+        {...common("sankey", "Flow of energy", 420)}
+        data={data.flow(16)}
+        onActivate={report("sankey", "activate")}
+      />
+    ),
   },
   {
     name: "waterfall",
@@ -133,48 +184,68 @@ const exhibits: readonly Exhibit[] = [
     wide: true,
     chart: (
       <CanvasWaterfall
-        label="Energy per token"
+        {...common("waterfall", "Energy per token", 280)}
         data={data.waterfall(120)}
-        height={280}
         token={40}
         selected={[60, 75]}
+        onBrush={report("waterfall", "brush")}
+        onActivate={report("waterfall", "activate")}
       />
     ),
   },
   {
     name: "scatter",
     title: "Speed against energy",
-    chart: <Scatter label="Speed against energy" data={data.scatter(24)} height={320} />,
+    chart: (
+      <Scatter
+        {...common("scatter", "Speed against energy", 320)}
+        data={data.scatter(24)}
+        onActivate={report("scatter", "activate")}
+      />
+    ),
   },
   {
     name: "histogram",
     title: "Spread over tokens",
-    chart: <Histogram label="Spread of energy over tokens" data={data.spread(320)} height={320} />,
+    chart: (
+      <Histogram
+        {...common("histogram", "Spread of energy over tokens", 320)}
+        data={data.spread(320)}
+      />
+    ),
   },
   {
     name: "components",
     title: "Components",
-    chart: <BarList label="Energy by component" data={data.componentBars()} />,
+    chart: (
+      <BarList
+        {...common("components", "Energy by component")}
+        data={data.componentBars()}
+        onActivate={report("components", "activate")}
+      />
+    ),
   },
   {
     name: "domains",
     title: "Domains",
-    chart: <BarList label="Energy by domain" data={data.domainBars()} />,
+    chart: <BarList {...common("domains", "Energy by domain")} data={data.domainBars()} />,
   },
   {
     name: "changes",
     title: "Change to the baseline",
-    chart: <BarList label="Change" data={data.changeBars()} />,
+    chart: <BarList {...common("changes", "Change")} data={data.changeBars()} />,
   },
   {
     name: "runs",
     title: "Power of three runs",
-    chart: <SeriesChart label="Power of three runs" data={data.runsOverlaid()} height={260} />,
+    chart: (
+      <SeriesChart {...common("runs", "Power of three runs", 260)} data={data.runsOverlaid()} />
+    ),
   },
   {
     name: "layers",
     title: "Energy per layer of three runs",
-    chart: <SeriesChart label="Energy per layer" data={data.perLayer(24)} height={260} />,
+    chart: <SeriesChart {...common("layers", "Energy per layer", 260)} data={data.perLayer(24)} />,
   },
 ];
 

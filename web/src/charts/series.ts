@@ -118,7 +118,9 @@ export function layoutSeries(data: SeriesData, options: SeriesOptions, size: Siz
   const plot = inset(size, LEFT, legend.height + 28, 14, 36);
   const domain = options.view ?? seriesExtent(data);
   const along = linearScale(domain, [plot.x, plot.x + plot.w]);
-  const x = data.wholeX ? { ...along, ticks: (count: number) => along.ticks(count).filter(Number.isInteger) } : along;
+  const x = data.wholeX
+    ? { ...along, ticks: (count: number) => along.ticks(count).filter(Number.isInteger) }
+    : along;
   const ranges = data.series.map((series) => inView(series, domain));
   const y = linearScale(valueRange(data, ranges, options.fromZero ?? true, plot.h), [
     plot.y + plot.h,

@@ -13,6 +13,9 @@ function escapeXml(text: string): string {
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
+// Six pixels apart along a row, as the canvas has it. Half of the line falls outside of its tile.
+const HATCH = 6 / Math.SQRT2;
+
 const number = (value: number): string => String(Math.round(value * 100) / 100);
 
 function path(points: ArrayLike<number>): string {
@@ -118,9 +121,9 @@ export class SvgPen implements Pen {
     const patterns = Array.from(
       this.#hatches,
       ([color, i]) =>
-        `<pattern id="hatch${i}" width="6" height="6" patternUnits="userSpaceOnUse" ` +
+        `<pattern id="hatch${i}" width="${HATCH}" height="6" patternUnits="userSpaceOnUse" ` +
         `patternTransform="rotate(45)">` +
-        `<path d="M0 0V6" stroke="${color}" stroke-width="2"/></pattern>`,
+        `<path d="M0 0V6" stroke="${color}" stroke-width="3"/></pattern>`,
     );
     return (
       `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
