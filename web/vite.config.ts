@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { guide } from "./scripts/guide.ts";
 
 // A running `ergon serve` to develop against.
 const server = process.env["ERGON_SERVER"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), guide()],
   build: {
     target: "es2023",
     // Nothing may be inline: the server's content security policy has no exceptions.
@@ -22,5 +23,5 @@ export default defineConfig({
       "/ws": { target: server, ws: true, changeOrigin: true, headers: { origin: server } },
     },
   },
-  test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
+  test: { include: ["{src,scripts}/**/*.test.{ts,tsx}"] },
 });

@@ -139,6 +139,9 @@ function Header({
         <EnergySwitch />
         <QuietSwitch />
         <ThemeSwitch />
+        <a className="button" href="/guide.html" target="_blank" rel="noreferrer">
+          Guide
+        </a>
         <button
           type="button"
           onClick={() => open("palette")}

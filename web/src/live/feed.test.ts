@@ -235,23 +235,3 @@ describe("silence", () => {
     expect(useFeed.getState().silentSince).toBeNull();
   });
 });
-
-describe("several runs", () => {
-  it("one that waits does not push aside the one that goes on", async () => {
-    const { feed } = await load();
-    newest().push(started(RUN, 1), {
-      type: "progress",
-      run_id: "waiting",
-      seq: 2,
-      t_ms: 0,
-      stage: "queued",
-      phase: null,
-      layer: null,
-      tokens_done: 0,
-      tokens_total: 0,
-    });
-    expect(feed.run!.id).toBe(RUN);
-    newest().push(started("waiting", 3));
-    expect(feed.run!.id).toBe("waiting");
-  });
-});

@@ -161,9 +161,6 @@ class Feed {
 
   #runOf(frame: WsFrame): LiveRun | null {
     if (!frame.run_id || frame.run_id === this.run?.id) return this.run;
-    const isRunning = this.run?.status === "running";
-    // frames of a run that waits do not push aside the one that goes on
-    if (isRunning && frame.type === "progress" && frame.stage === "queued") return null;
     return this.#begin(frame.run_id);
   }
 

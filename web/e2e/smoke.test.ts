@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// The whole way once: an empty store, the first run with one click, every live panel fills, the run is in the store.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import type { RunSummary, Tokens } from "../src/api/schema.ts";
+import { accessibilityProblems, launch, openPage } from "./browser.ts";
+import { startServer, type Server } from "./server.ts";
+
+const PATIENCE = { timeout: 60_000 };
+
+const panel = (page: Page, title: string) =>
+  page.locator("section", {
+    has: page.getByRole("heading", { level: 2, name: title, exact: true }),
+  });
+
+describe("a first run", () => {
+  let server: Server;
+  let browser: Browser;
+  before(async () => {
+    server = await startServer();
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  it("is one click away and fills every panel", async () => {
+    const { page, problems } = await openPage(browser, server);
+    await panel(page, "Your first run")
+      .getByRole("button", { name: /^Profile/ })
+      .click();
+
+    await panel(page, "Run").getByText("complete", { exact: true }).waitFor(PATIENCE);
+    const [run] = await server.get<RunSummary[]>("/runs?limit=1");
+    assert.equal(run?.status, "complete");
+    assert.equal(run.output_tokens, 128);
+
+    await tokensAreThoseOfTheStore(page, run);
+    await powerIsWhatWasDrawn(page);
+    await panel(page, "Energy by layer and component").getByRole("application").waitFor(PATIENCE);
+    await page.getByRole("link", { name: "Open its analysis" }).waitFor();
+    assert.deepEqual(await accessibilityProblems(page), []);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  it("is the last run for who comes next, by keyboard too, in the dark", async () => {
+    const { page, problems } = await openPage(browser, server, { theme: "dark" });
+    await panel(page, "No run is going on").getByText("The last run").waitFor(PATIENCE);
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("/");
+    await page.keyboard.type("Once there was");
+    assert.equal(await page.getByLabel("Prompt").inputValue(), "Once there was");
+    assert.deepEqual(await accessibilityProblems(page), []);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+});
+
+/** The table twin of the tokens says what the store says. */
+async function tokensAreThoseOfTheStore(page: Page, run: RunSummary): Promise<void> {
+  const tokens = panel(page, "Tokens");
+  await tokens.getByRole("button", { name: "Table" }).click();
+  const stored = await server_tokens(page, run.id);
+  const first = await tokens.locator("tbody tr").first().locator("th, td").allInnerTexts();
+  assert.equal(first[0], "0");
+  assert.equal(Number(first[3]), stored.tokens[0]!.duration_ms);
+  assert.equal(Number(first[4]), stored.tokens[0]!.energy_mj);
+  await tokens.getByText(`of ${stored.total}`).waitFor();
+}
+
+async function server_tokens(page: Page, id: string): Promise<Tokens> {
+  const response = await page.request.get(`/api/profiling/run/${id}/tokens`);
+  return (await response.json()) as Tokens;
+}
+
+/** The power is known: 20 W and 5 W. */
+async function powerIsWhatWasDrawn(page: Page): Promise<void> {
+  const power = panel(page, "Power");
+  await power.getByRole("button", { name: "Table" }).click();
+  const header = await power.locator("thead th").allInnerTexts();
+  const last = await power.locator("tbody tr").first().locator("th, td").allInnerTexts();
+  const cell = (name: RegExp) => Number(last[header.findIndex((title) => name.test(title))]);
+  assert.equal(cell(/CPU/), 20_000);
+  assert.equal(cell(/GPU/), 5000);
+  assert.equal(cell(/total/), 25_000);
+}
