@@ -9,10 +9,13 @@ try {
   const results = await page.evaluate(() => window.measureAll());
   console.log(`chromium ${gallery.browser.version()}, headless; ms until the pixels are there\n`);
   console.log(
-    "chart".padEnd(36) + ["first", "median", "p95", "budget"].map((t) => t.padStart(9)).join(""),
+    "chart".padEnd(36) +
+      ["first", "best", "median", "p95", "budget"].map((t) => t.padStart(9)).join(""),
   );
-  for (const { name, first_ms, median_ms, p95_ms, most_ms } of results) {
-    const times = [first_ms, median_ms, p95_ms].map((ms) => ms.toFixed(1).padStart(9)).join("");
+  for (const { name, first_ms, best_ms, median_ms, p95_ms, most_ms } of results) {
+    const times = [first_ms, best_ms, median_ms, p95_ms]
+      .map((ms) => ms.toFixed(1).padStart(9))
+      .join("");
     console.log(`${name.padEnd(36)}${times}${String(most_ms).padStart(9)}`);
   }
 } finally {

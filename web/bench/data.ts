@@ -176,9 +176,8 @@ export function waterfall(tokens: number): WaterfallData {
   };
 }
 
-export function tree(layers: number): TreeNode {
+export function tree(layers: number, operations = ["matmul", "bias", "copy"]): TreeNode {
   const next = randomFrom(5);
-  const operations = ["matmul", "bias", "copy"];
   const component = (name: string, factor: number): TreeNode => {
     const value = costOf(name) * factor * (0.8 + 0.4 * next());
     const children = operations.map((operation, i) => ({

@@ -10,7 +10,7 @@ import { componentGroup, GROUP_LABEL, type Group } from "./base/components";
 import { contains, inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
 import { fitText, type Pen, type Pixels } from "./base/pen";
-import { extent, linearScale, logScale, niceStep, type Range, type Scale } from "./base/ticks";
+import { linearScale, logScale, niceStep, type Range, type Scale } from "./base/ticks";
 
 export interface HeatmapData {
   /** Row names, top first. */
@@ -67,19 +67,40 @@ const RIGHT = 88;
 /** Room for the names of groups above the plot. */
 const TOP = 24;
 
-function colorDomain(data: HeatmapData, options: HeatmapOptions): Range | null {
-  const range = options.domain ?? extent(data.values);
+interface Survey {
+  readonly range: Range | null;
+  /** The smallest positive value; Infinity when there is none. */
+  readonly leastPositive: number;
+  readonly missing: number;
+}
+
+// One pass over what may be very many cells.
+function survey(values: HeatmapData["values"]): Survey {
+  let low = Infinity;
+  let high = -Infinity;
+  let leastPositive = Infinity;
+  let missing = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (value < low) low = value;
+    if (value > high) high = value;
+    if (value > 0 && value < leastPositive) leastPositive = value;
+    if (value !== value) missing++;
+  }
+  return { range: low <= high ? [low, high] : null, leastPositive, missing };
+}
+
+function colorDomain(found: Survey, options: HeatmapOptions): Range | null {
+  const range = options.domain ?? found.range;
   if (!range) return null;
   if (options.difference) {
     const far = Math.max(Math.abs(range[0]), Math.abs(range[1])) || 1;
     return [-far, far];
   }
-  if (options.scale !== "log") return [Math.min(0, range[0]), range[1] > 0 ? range[1] : 1];
-  let low = Infinity;
-  for (const value of data.values) if (value > 0 && value < low) low = value;
   const high = range[1] > 0 ? range[1] : 1;
-  const floor = range[0] > 0 ? range[0] : low;
-  return [Math.min(floor, high) < high ? Math.min(floor, high) : high / 10, high];
+  if (options.scale !== "log") return [Math.min(0, range[0]), high];
+  const low = Math.min(range[0] > 0 ? range[0] : found.leastPositive, high);
+  return [low < high ? low : high / 10, high];
 }
 
 // The farthest from 0 of each block, NaN where the whole block is.
@@ -117,21 +138,20 @@ export function layoutHeatmap(
   const plot = inset(size, left, TOP, RIGHT, bottom);
   const rowsPerPixel = Math.max(1, Math.ceil(data.rows.length / plot.h));
   const columnsPerPixel = Math.max(1, Math.ceil(data.columns.length / plot.w));
-  let missing = 0;
-  for (const value of data.values) if (Number.isNaN(value)) missing++;
+  const found = survey(data.values);
   return {
     plot,
     bar: {
       x: plot.x + plot.w + 14,
       y: plot.y,
       w: BAR,
-      h: Math.max(1, Math.min(plot.h - (missing ? 36 : 0), 220)),
+      h: Math.max(1, Math.min(plot.h - (found.missing ? 36 : 0), 220)),
     },
     rowsPerPixel,
     columnsPerPixel,
     image: share(data, rowsPerPixel, columnsPerPixel),
-    domain: colorDomain(data, options),
-    missing,
+    domain: colorDomain(found, options),
+    missing: found.missing,
     labelsTurned,
   };
 }
@@ -156,11 +176,12 @@ export function heatmapPixels(layout: HeatmapLayout, table: ColorTable, log: boo
   const low = log ? Math.log(layout.domain[0]) : layout.domain[0];
   const high = log ? Math.log(layout.domain[1]) : layout.domain[1];
   const factor = 255 / (high - low || 1);
+  const colors = table.pixels;
   for (let i = 0; i < pixels.length; i++) {
     const value = values[i]!;
-    if (Number.isNaN(value)) continue;
+    if (value !== value) continue;
     const at = ((log ? (value > 0 ? Math.log(value) : low) : value) - low) * factor;
-    pixels[i] = table.pixels[at <= 0 ? 0 : at >= 255 ? 255 : Math.round(at)]!;
+    pixels[i] = colors[at <= 0 ? 0 : at >= 255 ? 255 : (at + 0.5) | 0]!;
   }
   return { width, height, data: bytes };
 }
