@@ -225,9 +225,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),     cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_streamed), cmocka_unit_test(test_problem),
-        cmocka_unit_test(test_failures), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_json),          cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_streamed),      cmocka_unit_test(test_problem),
+        cmocka_unit_test(test_problem_about), cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
