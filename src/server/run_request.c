@@ -30,7 +30,7 @@ struct reading {
     const struct erg_run_rules *rules;
     struct erg_run_options *options;
     struct erg_run_owned *owned;
-    const char *depth; /* NULL = not given */
+    const char *model, *depth; /* NULL = not given */
     struct erg_run_fault *fault;
     struct erg_err *err;
 };
@@ -53,12 +53,8 @@ static int read_model(struct reading *reading, const char *name, const json_t *v
 {
     if (!json_string_length(value))
         return wrong(reading, name, "the name of a model");
-    int rc = erg_model_resolve_name(reading->rules->model_dirs, text_of(value),
-                                    &reading->owned->model_path, &reading->owned->model_name,
-                                    reading->err);
-    if (rc)
-        snprintf(reading->fault->member, sizeof reading->fault->member, "%s", name);
-    return rc;
+    reading->model = text_of(value);
+    return 0;
 }
 
 static int read_prompt(struct reading *reading, const char *name, const json_t *value)
@@ -361,7 +357,7 @@ static int read_members(struct reading *reading)
         if (rc)
             return rc;
     }
-    if (!reading->owned->model_path)
+    if (!reading->model)
         return wrong(reading, "model_name", "given");
     if (!reading->options->prompt)
         return wrong(reading, "prompt", "given");
@@ -371,20 +367,31 @@ static int read_members(struct reading *reading)
 /* A file that cannot be run is refused here, with a better reason than an engine has. */
 static int look_at_model(struct reading *reading)
 {
+    const struct erg_run_owned *owned = reading->owned;
     struct erg_model_info info;
-    struct erg_err why = {0};
-    int rc = erg_gguf_read(reading->owned->model_path, &info, &why);
-    if (rc == 0) {
-        reading->request->layers = info.layers;
-        return 0;
-    }
-    snprintf(reading->fault->member, sizeof reading->fault->member, "model_name");
+    int rc = erg_gguf_read(owned->model_path, &info, NULL);
     if (rc == ERG_NOMEM)
         return erg_fail(reading->err, rc, "no memory to look at the model");
-    return erg_fail(reading->err, ERG_UNSUPPORTED,
-                    "model '%.64s' cannot be run: its file is damaged or of another kind (try "
-                    "'ergon models show')",
-                    reading->owned->model_name);
+    if (rc)
+        return erg_fail(reading->err, ERG_UNSUPPORTED,
+                        "model '%.64s' cannot be run: its file is damaged or of another kind (try "
+                        "'ergon models show')",
+                        owned->model_name);
+    reading->request->layers = info.layers;
+    return 0;
+}
+
+/* Only once everything else is right are files looked at. */
+static int find_model(struct reading *reading)
+{
+    struct erg_run_owned *owned = reading->owned;
+    int rc = erg_model_resolve_name(reading->rules->model_dirs, reading->model, &owned->model_path,
+                                    &owned->model_name, reading->err);
+    if (rc == 0)
+        rc = look_at_model(reading);
+    if (rc)
+        snprintf(reading->fault->member, sizeof reading->fault->member, "model_name");
+    return rc;
 }
 
 static int parse_body(struct erg_run_owned *owned, const char *body, size_t len,
@@ -444,7 +451,7 @@ int erg_run_request_parse(struct erg_run_request **out, const struct erg_run_rul
     if (rc == 0)
         rc = read_members(&reading);
     if (rc == 0)
-        rc = look_at_model(&reading);
+        rc = find_model(&reading);
     if (rc) {
         erg_run_request_free(request);
         return rc;
