@@ -2,11 +2,8 @@
 #ifndef ERG_SERVER_QUEUE_H
 #define ERG_SERVER_QUEUE_H
 
-#include "base/clock.h"
 #include "base/jsonw.h"
-#include "base/root.h"
-#include "server/ring.h"
-#include "server/run_request.h"
+#include "server/run_maker.h"
 
 /*
  * The queue of runs: one is made at a time, for two would share the joules of one machine. A thread
@@ -20,16 +17,9 @@
 struct erg_queue;
 
 struct erg_queue_options {
-    const char *engine_path; /* NULL = ergon-llama beside this program */
-    const struct erg_root *root;
-    const struct erg_clock *clock;
-    struct erg_ring *ring; /* where runs are told of */
-    int64_t warm_ns;       /* how long an engine is kept when there is nothing to do */
-    size_t max_waiting;    /* more are refused */
-    void *user;
-    /* One line about a run that failed or is not stored, with whatever paths its reason names; on
-     * the queue's thread. NULL = none. */
-    void (*log)(void *user, const char *line);
+    struct erg_run_maker_options maker;
+    int64_t warm_ns;    /* how long an engine is kept when there is nothing to do */
+    size_t max_waiting; /* more are refused */
 };
 
 /* Everything in `options` is borrowed. */
@@ -60,20 +50,9 @@ struct erg_ticket;
 int erg_queue_add(struct erg_queue *queue, struct erg_run_request *request, char out_id[40],
                   struct erg_ticket **out_ticket, struct erg_err *err);
 
-/* How a run ended; zero-initialised and released by the caller. */
-struct erg_run_outcome {
-    char status[16];     /* complete failed cancelled interrupted */
-    char *summary_json;  /* NULL: it never began */
-    char *failure;       /* NULL: none; of paths only the last part is told */
-    char *store_failure; /* NULL, or why the run is not in the store */
-    int code;            /* enum erg_code of the failure */
-    bool power_unusable; /* the power specification names a source that cannot be used */
-};
-
-/* Wait for the end of a run. Uses up the ticket. */
+/* Wait for the end of a run, and say how it was (released by the caller). Uses up the ticket. */
 void erg_queue_wait(struct erg_queue *queue, struct erg_ticket *ticket,
                     struct erg_run_outcome *out);
-void erg_run_outcome_deinit(struct erg_run_outcome *outcome);
 
 /*
  * Cancel a run: one that waits is taken out ("cancelled"), one that goes on is told to end

@@ -54,10 +54,10 @@ static inline void queue_rig_init(struct queue_rig *rig, const char *script)
     assert_int_equal(erg_root_init(&rig->root, NULL, NULL), 0);
     assert_int_equal(erg_ring_new(&rig->ring, 1 << 22, 1, NULL), 0);
     rig->options = (struct erg_queue_options){
-        .engine_path = ERGON_FAKE_ENGINE,
-        .root = &rig->root,
-        .clock = erg_clock_system(),
-        .ring = rig->ring,
+        .maker = {.engine_path = ERGON_FAKE_ENGINE,
+                  .root = &rig->root,
+                  .clock = erg_clock_system(),
+                  .ring = rig->ring},
         .warm_ns = INT64_C(60000000000),
         .max_waiting = 4,
     };

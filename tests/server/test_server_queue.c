@@ -31,7 +31,7 @@ static void use_counted_engine(struct queue_rig *rig, char engine[160])
     fprintf(file, "#!/bin/sh\necho $$ >>%s/pids\nexec " ERGON_FAKE_ENGINE "\n", rig->folder);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(chmod(engine, 0755), 0);
-    rig->options.engine_path = engine;
+    rig->options.maker.engine_path = engine;
 }
 
 /* How many engines were started, and the last one's process. */
@@ -226,9 +226,9 @@ static void test_engine_that_is_not_there(void **state)
     struct erg_run_outcome outcome = {0};
     char id[40], line[400] = "";
     queue_rig_init(&rig, good);
-    rig.options.engine_path = "/nowhere/at/all/ergon-llama";
-    rig.options.log = note_line;
-    rig.options.user = line;
+    rig.options.maker.engine_path = "/nowhere/at/all/ergon-llama";
+    rig.options.maker.log = note_line;
+    rig.options.maker.user = line;
     queue_rig_open(&rig);
     queue_rig_run(&rig, RUN, id, &outcome);
     assert_string_equal(outcome.status, "failed");
