@@ -17,7 +17,7 @@
 struct erg_export {
     struct erg_out out;
     struct erg_plan plan;
-    struct erg_feed feed;
+    struct erg_reading_feed feed;
     struct erg_cursor *tokens, *samples, *hosts;
     struct erg_token_row token; /* read ahead, as the two below */
     struct erg_sample_row sample;
@@ -112,7 +112,7 @@ static int put_samples(struct erg_export *export, int64_t until_ns, bool between
         int32_t phase = export->sample.phase;
         if (between && export->any && phase > (int32_t) export->phase)
             put_progress(export, (uint32_t)phase);
-        erg_feed_sample(&export->feed, &export->sample);
+        erg_reading_feed_sample(&export->feed, &export->sample);
         rc = next_sample(export);
         if (rc == 0)
             rc = erg_out_spill(&export->out);
@@ -136,9 +136,9 @@ static int item_begin(struct erg_export *export, uint32_t phase, int64_t t0_ns,
     uint32_t gap = ERG_GAPS;
     if (export->any && t0_ns > export->end_ns)
         gap = phase == export->phase ? phase : ERG_GAP_OF_RUN;
-    erg_feed_gap(&export->feed, energy->present, gap, t0_ns - export->end_ns);
+    erg_reading_feed_gap(&export->feed, energy->present, gap, t0_ns - export->end_ns);
     int rc = put_samples(export, t0_ns, true);
-    erg_feed_item_begin(&export->feed, t0_ns, energy);
+    erg_reading_feed_item_begin(&export->feed, t0_ns, energy);
     export->phase = phase;
     return rc;
 }
@@ -146,7 +146,7 @@ static int item_begin(struct erg_export *export, uint32_t phase, int64_t t0_ns,
 static int item_end(struct erg_export *export, int64_t t0_ns, int64_t t1_ns)
 {
     int rc = put_samples(export, t1_ns, false);
-    erg_feed_item_end(&export->feed, t0_ns, t1_ns);
+    erg_reading_feed_item_end(&export->feed, t0_ns, t1_ns);
     export->any = true;
     export->end_ns = t1_ns;
     if (!export->phase_t1_ns[export->phase])
@@ -319,8 +319,8 @@ static void put_head(struct erg_export *export)
     erg_write_preamble(out);
     erg_text_recording(plan, out);
     if (plan->has_power) {
-        erg_feed_power(&export->feed);
-        erg_feed_begin(&export->feed);
+        erg_reading_feed_power(&export->feed);
+        erg_reading_feed_begin(&export->feed);
     }
     erg_text_run_begin(plan, out);
     erg_text_memory(plan, out);
@@ -341,7 +341,7 @@ static int put_items(struct erg_export *export)
     int rc = 0;
     if (export->plan.upfront) {
         while (rc == 0 && export->has_sample) {
-            erg_feed_sample(&export->feed, &export->sample);
+            erg_reading_feed_sample(&export->feed, &export->sample);
             rc = next_sample(export);
             if (rc == 0)
                 rc = erg_out_spill(&export->out);
@@ -361,7 +361,7 @@ static int put_items(struct erg_export *export)
     if (rc)
         return rc;
     put_beginning(export);
-    erg_feed_last(&export->feed);
+    erg_reading_feed_last(&export->feed);
     return put_samples(export, INT64_MAX, true);
 }
 
@@ -421,7 +421,7 @@ static int write_erg(const struct erg_export_request *request, struct erg_err *e
         return rc;
     erg_out_init(&export.out, request, err);
     erg_buf_init(&export.record);
-    export.feed = (struct erg_feed){.plan = &export.plan, .buf = &export.out.buf};
+    export.feed = (struct erg_reading_feed){.plan = &export.plan, .buf = &export.out.buf};
     rc = erg_plan_make(&export.plan, request, &facts, err);
     if (rc == 0)
         rc = open_all(&export);

@@ -61,7 +61,7 @@ static int first_used(const struct erg_plan *plan)
     return -1;
 }
 
-void erg_feed_power(struct erg_feed *feed)
+void erg_reading_feed_power(struct erg_reading_feed *feed)
 {
     const struct erg_plan *plan = feed->plan;
     struct erg_buf json;
@@ -93,7 +93,7 @@ void erg_feed_power(struct erg_feed *feed)
 }
 
 /* Readings of the domains in `mask` (and of the pads) with E as it is at the last edge. */
-static void put_edge(struct erg_feed *feed, int64_t t_ns, uint32_t mask, bool pads)
+static void put_edge(struct erg_reading_feed *feed, int64_t t_ns, uint32_t mask, bool pads)
 {
     struct erg_channel_value values[MAX_CHANNELS];
     uint32_t count = 0, channel = 0;
@@ -113,7 +113,7 @@ static void put_edge(struct erg_feed *feed, int64_t t_ns, uint32_t mask, bool pa
 }
 
 /* A sample's readings, dated so that the curves have them at `curve_ns`. */
-static void put_grid(struct erg_feed *feed, int64_t t_ns, int64_t curve_ns, uint32_t mask)
+static void put_grid(struct erg_reading_feed *feed, int64_t t_ns, int64_t curve_ns, uint32_t mask)
 {
     struct erg_channel_value values[ERG_DOMAINS];
     uint32_t count = 0, channel = 0;
@@ -129,8 +129,8 @@ static void put_grid(struct erg_feed *feed, int64_t t_ns, int64_t curve_ns, uint
         erg_write_reading(feed->buf, before, after, ERG_READING_GRID, values, count);
 }
 
-static void put_interval(struct erg_feed *feed, const struct erg_interval *interval, int lead,
-                         uint32_t mask)
+static void put_interval(struct erg_reading_feed *feed, const struct erg_interval *interval,
+                         int lead, uint32_t mask)
 {
     if (!interval->known)
         return;
@@ -139,7 +139,7 @@ static void put_interval(struct erg_feed *feed, const struct erg_interval *inter
     put_edge(feed, interval->t1_ns, mask, true);
 }
 
-void erg_feed_begin(struct erg_feed *feed)
+void erg_reading_feed_begin(struct erg_reading_feed *feed)
 {
     const struct erg_plan *plan = feed->plan;
     int lead = erg_plan_lead(plan);
@@ -179,11 +179,12 @@ static int64_t part_of(int64_t rest_nj, int64_t passed_ns, int64_t gap_ns)
     return (int64_t)((erg_u128)rest_nj * (erg_u128)passed_ns / (erg_u128)gap_ns);
 }
 
-void erg_feed_gap(struct erg_feed *feed, uint32_t present, uint32_t gap, int64_t length_ns)
+void erg_reading_feed_gap(struct erg_reading_feed *feed, uint32_t present, uint32_t gap,
+                          int64_t length_ns)
 {
     for (int d = 0; d < ERG_DOMAINS && gap < ERG_GAPS; d++) {
         const struct erg_domain_plan *domain = &feed->plan->domains[d];
-        struct erg_feed_domain *at = &feed->domains[d];
+        struct erg_reading_feed_domain *at = &feed->domains[d];
         if (!(present & feed->last_present & 1u << d))
             continue;
         at->passed_ns[gap] += length_ns;
@@ -194,13 +195,14 @@ void erg_feed_gap(struct erg_feed *feed, uint32_t present, uint32_t gap, int64_t
 }
 
 /* E reaches its ceiling. */
-static void rise(struct erg_feed *feed)
+static void rise(struct erg_reading_feed *feed)
 {
     for (int d = 0; d < ERG_DOMAINS; d++)
         feed->domains[d].edge_nj = feed->domains[d].floor_nj = feed->domains[d].ceiling_nj;
 }
 
-void erg_feed_item_begin(struct erg_feed *feed, int64_t t0_ns, const struct erg_energy *energy)
+void erg_reading_feed_item_begin(struct erg_reading_feed *feed, int64_t t0_ns,
+                                 const struct erg_energy *energy)
 {
     uint32_t late = 0;
     rise(feed);
@@ -220,7 +222,7 @@ void erg_feed_item_begin(struct erg_feed *feed, int64_t t0_ns, const struct erg_
     feed->edge_ns = feed->known_ns = t0_ns;
 }
 
-void erg_feed_item_end(struct erg_feed *feed, int64_t t0_ns, int64_t t1_ns)
+void erg_reading_feed_item_end(struct erg_reading_feed *feed, int64_t t0_ns, int64_t t1_ns)
 {
     uint32_t early = 0;
     rise(feed);
@@ -238,16 +240,16 @@ void erg_feed_item_end(struct erg_feed *feed, int64_t t0_ns, int64_t t1_ns)
         feed->known_ns = t1_ns;
 }
 
-void erg_feed_last(struct erg_feed *feed)
+void erg_reading_feed_last(struct erg_reading_feed *feed)
 {
     for (int d = 0; d < ERG_DOMAINS; d++)
         feed->domains[d].ceiling_nj = INT64_MAX;
 }
 
 /* Go to the sample's reading; opens another interval when its own one cannot give its power. */
-static void advance(struct erg_feed *feed, int d, int64_t t_ns, double mw)
+static void advance(struct erg_reading_feed *feed, int d, int64_t t_ns, double mw)
 {
-    struct erg_feed_domain *at = &feed->domains[d];
+    struct erg_reading_feed_domain *at = &feed->domains[d];
     int64_t dt_ns = t_ns - at->state_ns, other_ns, nj = 0;
     if (dt_ns <= 0)
         dt_ns = 1;
@@ -262,12 +264,12 @@ static void advance(struct erg_feed *feed, int d, int64_t t_ns, double mw)
 }
 
 /* Does E(t) run through the sample's readings? */
-static bool fits(const struct erg_feed *feed, int64_t t_ns, uint32_t mask)
+static bool fits(const struct erg_reading_feed *feed, int64_t t_ns, uint32_t mask)
 {
     bool all = t_ns >= 0 && t_ns >= feed->edge_ns && !feed->plan->upfront;
     for (int d = 0; d < ERG_DOMAINS && all; d++) {
         const struct erg_domain_plan *domain = &feed->plan->domains[d];
-        const struct erg_feed_domain *at = &feed->domains[d];
+        const struct erg_reading_feed_domain *at = &feed->domains[d];
         if (!(mask >> d & 1))
             continue;
         bool covered = t_ns >= domain->start_ns &&
@@ -277,7 +279,7 @@ static bool fits(const struct erg_feed *feed, int64_t t_ns, uint32_t mask)
     return all;
 }
 
-void erg_feed_sample(struct erg_feed *feed, const struct erg_sample_row *row)
+void erg_reading_feed_sample(struct erg_reading_feed *feed, const struct erg_sample_row *row)
 {
     uint32_t mask = 0;
     for (int d = 0; d < ERG_DOMAINS; d++) {

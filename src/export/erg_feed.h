@@ -15,7 +15,7 @@
  * Powers are quotients of integers; if some sample's power is none of its interval, all samples are
  * written before the first item, each behind a reading that opens an interval which does give it.
  */
-struct erg_feed_domain {
+struct erg_reading_feed_domain {
     int64_t edge_nj;            /* E at the last edge */
     int64_t ceiling_nj;         /* E at the next one */
     int64_t floor_nj;           /* last reading */
@@ -23,29 +23,31 @@ struct erg_feed_domain {
     int64_t passed_ns[ERG_GAPS], given_nj[ERG_GAPS];
 };
 
-struct erg_feed {
+struct erg_reading_feed {
     const struct erg_plan *plan;
     struct erg_buf *buf;
-    struct erg_feed_domain domains[ERG_DOMAINS];
+    struct erg_reading_feed_domain domains[ERG_DOMAINS];
     int64_t edge_ns;  /* last edge */
     int64_t known_ns; /* last one at which every domain of its item was read */
     uint32_t last_present;
 };
 
 /* The POWER record. */
-void erg_feed_power(struct erg_feed *feed);
+void erg_reading_feed_power(struct erg_reading_feed *feed);
 
 /* Readings before t = 0: where the curves start, loading, idle baseline. */
-void erg_feed_begin(struct erg_feed *feed);
+void erg_reading_feed_begin(struct erg_reading_feed *feed);
 
 /* The next item begins after a gap of that kind (ERG_GAPS: at once). Sets the ceilings. */
-void erg_feed_gap(struct erg_feed *feed, uint32_t present, uint32_t gap, int64_t length_ns);
+void erg_reading_feed_gap(struct erg_reading_feed *feed, uint32_t present, uint32_t gap,
+                          int64_t length_ns);
 /* Readings at its start; then its energy is the ceiling. */
-void erg_feed_item_begin(struct erg_feed *feed, int64_t t0_ns, const struct erg_energy *energy);
-void erg_feed_item_end(struct erg_feed *feed, int64_t t0_ns, int64_t t1_ns);
+void erg_reading_feed_item_begin(struct erg_reading_feed *feed, int64_t t0_ns,
+                                 const struct erg_energy *energy);
+void erg_reading_feed_item_end(struct erg_reading_feed *feed, int64_t t0_ns, int64_t t1_ns);
 /* Nothing follows. */
-void erg_feed_last(struct erg_feed *feed);
+void erg_reading_feed_last(struct erg_reading_feed *feed);
 
-void erg_feed_sample(struct erg_feed *feed, const struct erg_sample_row *row);
+void erg_reading_feed_sample(struct erg_reading_feed *feed, const struct erg_sample_row *row);
 
 #endif
