@@ -16,7 +16,7 @@ import { knownOrNull, stepIndex, type Chart, type Description } from "./base/cha
 import { decimate } from "./base/decimate";
 import { inset, type Box, type Size } from "./base/geometry";
 import type { Palette } from "./base/palette";
-import { fitText, type Pen, type Stroke } from "./base/pen";
+import type { Pen, Stroke } from "./base/pen";
 import { nearest, upperBound } from "./base/search";
 import { styleStroke, type Style } from "./base/style";
 import { extent, linearScale, niceRange, type Range, type Scale } from "./base/ticks";
@@ -269,8 +269,8 @@ function paintBands(pen: Pen, data: SeriesData, { plot, x }: SeriesLayout, palet
     const right = Math.min(plot.x + plot.w, x.at(to));
     if (right <= left) continue;
     pen.rect(left, plot.y, right - left, plot.h, palette.phase[phase]);
-    const text = fitText(pen, label, right - left - 8);
-    if (text) pen.text(text, left + 4, plot.y + 8, { color: palette.muted });
+    if (pen.measure(label) > right - left - 8) continue;
+    pen.text(label, left + 4, plot.y + 8, { color: palette.muted });
   }
 }
 
