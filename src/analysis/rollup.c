@@ -180,7 +180,8 @@ static void add_attention(struct erg_rollup_row *row, const struct erg_attention
 }
 
 static void add_values(struct erg_rollup_row *row, uint32_t *stat_count,
-                       const struct erg_pass_row *pass, size_t i, bool is_result)
+                       const struct erg_pass_row *pass, size_t i, bool is_result,
+                       bool by_operation)
 {
     float flops = value_at(pass, ERG_VALUE_FLOPS, i), bytes = value_at(pass, ERG_VALUE_BYTES, i);
     row->flops += isnan(flops) ? 0 : flops;
@@ -190,12 +191,14 @@ static void add_values(struct erg_rollup_row *row, uint32_t *stat_count,
     if (attention)
         add_attention(row, attention);
     float mean = value_at(pass, ERG_VALUE_MEAN, i);
-    if (isnan(mean) || !is_result)
+    if (isnan(mean) || !(is_result || by_operation))
         return;
+    row->is_result |= is_result;
     ++*stat_count;
     row->statistics = *stat_count;
     row->mean = running_mean(row->mean, mean, *stat_count);
-    row->std = running_mean(row->std, value_at(pass, ERG_VALUE_STD, i), *stat_count);
+    double std = (double)value_at(pass, ERG_VALUE_STD, i);
+    row->std = sqrt(running_mean(row->std * row->std, std * std, *stat_count));
     row->sparsity = running_mean(row->sparsity, value_at(pass, ERG_VALUE_SPARSITY, i), *stat_count);
     row->max = fmax(row->max, value_at(pass, ERG_VALUE_MAX, i));
 }
@@ -214,7 +217,8 @@ static int add_line(struct erg_rollup *rollup, const struct erg_pass_row *pass,
     erg_energy_add(&row->energy, energy);
     if (span) {
         row->count++;
-        add_values(row, &rollup->stat_counts[at], pass, (size_t)(span - pass->spans), is_result);
+        add_values(row, &rollup->stat_counts[at], pass, (size_t)(span - pass->spans), is_result,
+                   rollup->keys & ERG_BY_OPERATION);
     }
     return 0;
 }
@@ -258,11 +262,10 @@ int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, s
     int rc = results ? erg_pass_attribute_by(pass, rollup->model, &parts, &rest) : ERG_NOMEM;
     if (results)
         erg_pass_results(pass, results);
-    bool by_operation = rollup->keys & ERG_BY_OPERATION; /* then each has its own */
     rollup->fallbacks += rollup->model && !erg_pass_has_features(pass);
     int64_t rest_ns = pass->t1_ns - pass->t0_ns - erg_pass_covered_ns(pass);
     for (uint32_t i = 0; i < n && rc == 0; i++)
-        rc = add_line(rollup, pass, &pass->spans[i], results[i] || by_operation,
+        rc = add_line(rollup, pass, &pass->spans[i], results[i],
                       (int64_t)pass->spans[i].ticks * ERG_TICK_NS, &parts[i]);
     if (rc == 0 && (rest_ns || erg_energy_total_nj(&rest)))
         rc = add_line(rollup, pass, NULL, false, rest_ns, &rest);

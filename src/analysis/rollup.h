@@ -6,6 +6,8 @@
 #include "energy/attribution.h"
 #include "store/rows.h"
 
+#include <stdbool.h>
+
 /*
  * Roll-up: the spans of passes, with their share of the pass's energy, summed under the keys a
  * table is grouped by. Pure: fed with passes from the store or from a live run.
@@ -39,8 +41,10 @@ struct erg_rollup_row {
     int64_t count; /* spans */
     struct erg_energy energy;
     double flops, bytes;             /* sums; 0 when not known */
-    double mean, std, max, sparsity; /* averages over spans (max: maximum); NaN = none */
+    double mean, std, max, sparsity; /* averages over spans (std: root of the averaged
+                                        variances, max: maximum); NaN = none */
     int64_t statistics;              /* spans behind these */
+    bool is_result;                  /* these are its component's: erg_pass_results() */
     /* averages over the spans that have them; of attention the averages over heads */
     struct erg_average extra; /* kill ratio or variance ratio: see erg_extra_kind() */
     struct erg_average attention_entropy, max_attention_weight, attention_sparsity;

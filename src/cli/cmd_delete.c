@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/mem.h"
-#include "cli/when.h"
+#include "base/when.h"
 
 #include <stdio.h>
 #include <stdlib.h>

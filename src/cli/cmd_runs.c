@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "cli/json.h"
 #include "cli/listing.h"
-#include "cli/runs_json.h"
+#include "export/brief.h"
 #include "cli/units.h"
-#include "cli/when.h"
+#include "base/when.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -156,7 +156,7 @@ static int put_summary(void *user, const struct erg_run_row *row)
 {
     struct erg_jsonw *w = user;
     struct erg_buf text = {0};
-    erg_runs_cut_bodies(row->summary_json ? row->summary_json : "{}", &text);
+    erg_summary_brief(row->summary_json ? row->summary_json : "{}", &text);
     int rc = erg_buf_status(&text);
     if (!rc)
         erg_jsonw_raw(w, erg_buf_view(&text));

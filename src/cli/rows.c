@@ -2,7 +2,6 @@
 #include "cli/rows.h"
 
 #include "base/mem.h"
-#include "store/deep.h"
 #include "stream/taxonomy.h"
 
 #include <inttypes.h>
@@ -71,52 +70,6 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static struct erg_row *find_row(struct erg_rows *rows, const struct erg_row *key)
-{
-    for (size_t i = rows->count; i > 0; i--) {
-        struct erg_row *row = &rows->items[i - 1];
-        if (row->layer == key->layer && row->unprofiled == key->unprofiled &&
-            same_text(row->phase, key->phase) && same_text(row->name, key->name) &&
-            same_text(row->operation, key->operation))
-            return row;
-    }
-    return NULL;
-}
-
-/* Average of two averages over `a` and `b` things; NaN counts for nothing. */
-static double merge_mean(double x, int64_t a, double y, int64_t b)
-{
-    if (isnan(x))
-        return y;
-    return isnan(y) ? x : (x * (double)a + y * (double)b) / (double)(a + b);
-}
-
-static void merge_deep(struct erg_row *sum, const struct erg_rollup_row *part,
-                       enum erg_extra_kind kind)
-{
-    if (kind == ERG_EXTRA_KILL_RATIO)
-        erg_average_merge(&sum->kill_ratio, &part->extra);
-    if (kind == ERG_EXTRA_VARIANCE_RATIO)
-        erg_average_merge(&sum->variance_ratio, &part->extra);
-    erg_average_merge(&sum->attention_entropy, &part->attention_entropy);
-    erg_average_merge(&sum->max_attention_weight, &part->max_attention_weight);
-    erg_average_merge(&sum->attention_sparsity, &part->attention_sparsity);
-}
-
-static void merge(struct erg_row *sum, const struct erg_rollup_row *part)
-{
-    sum->mean = merge_mean(sum->mean, sum->statistics, part->mean, part->statistics);
-    sum->std = merge_mean(sum->std, sum->statistics, part->std, part->statistics);
-    sum->sparsity = merge_mean(sum->sparsity, sum->statistics, part->sparsity, part->statistics);
-    sum->statistics += part->statistics;
-    sum->max = fmax(sum->max, part->max);
-    sum->duration_ns += part->duration_ns;
-    sum->count += part->count;
-    sum->flops += part->flops;
-    sum->bytes += part->bytes;
-    erg_energy_add(&sum->energy, &part->energy);
-}
-
 static const char *name_of(erg_names names, void *user, uint16_t id)
 {
     if (id == ERG_ROLLUP_UNPROFILED)
@@ -125,52 +78,49 @@ static const char *name_of(erg_names names, void *user, uint16_t id)
     return name ? name : "?";
 }
 
-static enum erg_extra_kind kind_of(const struct erg_rollup_row *part, erg_names names, void *user)
-{
-    const char *operation = part->operation ? names(user, part->operation) : "";
-    return erg_extra_kind(name_of(names, user, part->component), operation ? operation : "");
-}
-
-static int add_part(struct erg_rows *rows, const struct erg_rollup_row *part, unsigned keys,
-                    erg_names names, void *user)
+static int add_folded(struct erg_rows *rows, const struct erg_fold_row *part, unsigned keys,
+                      erg_names names, void *user)
 {
     struct erg_row row;
     erg_row_init(&row);
-    row.duration_ns = 0;
-    row.count = 0;
-    row.unprofiled = part->component == ERG_ROLLUP_UNPROFILED;
     if (keys & ERG_BY_PHASE)
         row.phase = erg_phase_name(part->phase);
     if (keys & ERG_BY_LAYER)
         row.layer = part->layer;
     if (keys & ERG_BY_COMPONENT)
         row.name = name_of(names, user, part->component);
+    row.name_len = row.name ? strlen(row.name) : 0;
     if (keys & ERG_BY_OPERATION)
         row.operation = part->operation ? name_of(names, user, part->operation) : "";
-    struct erg_row *sum = find_row(rows, &row);
-    if (!sum) {
-        int rc = erg_rows_add(rows, &row);
-        if (rc)
-            return rc;
-        sum = &rows->items[rows->count - 1];
-    }
-    merge(sum, part);
-    merge_deep(sum, part, kind_of(part, names, user));
-    return 0;
+    row.unprofiled = part->unprofiled;
+    row.duration_ns = part->duration_ns;
+    row.count = part->count;
+    row.energy = part->energy;
+    row.flops = part->flops;
+    row.bytes = part->bytes;
+    row.mean = part->mean;
+    row.std = part->std;
+    row.max = part->max;
+    row.sparsity = part->sparsity;
+    row.statistics = part->statistics;
+    row.kill_ratio = part->kill_ratio;
+    row.variance_ratio = part->variance_ratio;
+    row.attention_entropy = part->attention_entropy;
+    row.max_attention_weight = part->max_attention_weight;
+    row.attention_sparsity = part->attention_sparsity;
+    return erg_rows_add(rows, &row);
 }
 
 int erg_rows_from_rollup(struct erg_rows *rows, struct erg_rollup *rollup, unsigned keys,
                          uint32_t phase, erg_names names, void *user)
 {
     size_t count;
+    struct erg_fold fold = {0};
     const struct erg_rollup_row *parts = erg_rollup_rows(rollup, &count);
-    int rc = 0;
-    for (size_t i = 0; i < count && !rc; i++) {
-        if (phase == ERG_PHASES || parts[i].phase == phase)
-            rc = add_part(rows, &parts[i], keys, names, user);
-    }
-    for (size_t i = 0; i < rows->count; i++)
-        rows->items[i].name_len = rows->items[i].name ? strlen(rows->items[i].name) : 0;
+    int rc = erg_fold_add(&fold, parts, count, keys, phase, names, user);
+    for (size_t i = 0; i < fold.count && !rc; i++)
+        rc = add_folded(rows, &fold.rows[i], keys, names, user);
+    erg_fold_deinit(&fold);
     return rc;
 }
 

@@ -2,7 +2,7 @@
 #ifndef ERG_CLI_ROWS_H
 #define ERG_CLI_ROWS_H
 
-#include "analysis/rollup.h"
+#include "analysis/fold.h"
 #include "base/jsonw.h"
 
 /*
@@ -49,9 +49,6 @@ int erg_rows_add(struct erg_rows *rows, const struct erg_row *row);
 /* A copy that lives as long as the rows; NULL when there is no memory. */
 const char *erg_rows_keep(struct erg_rows *rows, const char *text, size_t len);
 void erg_rows_deinit(struct erg_rows *rows);
-
-/* Names of components and operations by id; NULL when there is none. */
-typedef const char *(*erg_names)(void *user, uint16_t id);
 
 /*
  * Sum the rows of a roll-up that belong to `phase` (ERG_PHASES = all, kept apart) under `keys`.

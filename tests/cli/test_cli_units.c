@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/term.h"
 #include "cli/units.h"
-#include "cli/when.h"
+#include "base/when.h"
 
 #include "test.h"
 

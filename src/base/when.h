@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef ERG_CLI_WHEN_H
-#define ERG_CLI_WHEN_H
+#ifndef ERG_BASE_WHEN_H
+#define ERG_BASE_WHEN_H
 
 #include "base/clock.h"
 #include "base/err.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/when.h"
+#include "base/when.h"
 
 #include "base/num.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/runs_json.h"
+#include "export/brief.h"
 
 #include "base/utf8.h"
 
@@ -50,7 +50,7 @@ static int is_body(const char *key, size_t len)
            (len == 10 && memcmp(key, "\"response\"", 10) == 0);
 }
 
-void erg_runs_cut_bodies(const char *summary_json, struct erg_buf *out)
+void erg_summary_brief(const char *summary_json, struct erg_buf *out)
 {
     int depth = 0, body = 0;
     for (const char *at = summary_json; *at;) {

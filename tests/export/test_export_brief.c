@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/runs_json.h"
+#include "export/brief.h"
 
 #include "test.h"
 
@@ -8,7 +8,7 @@
 static char *cut(const char *json)
 {
     struct erg_buf out = {0};
-    erg_runs_cut_bodies(json, &out);
+    erg_summary_brief(json, &out);
     return erg_buf_take(&out);
 }
 
