@@ -22,6 +22,7 @@ struct erg_rollup {
     bool sorted;
     const struct erg_attribution_model *model; /* NULL = time */
     size_t fallbacks;
+    int64_t passes[ERG_PHASES];
 };
 
 enum { MAX_ROWS = 1 << 22 };
@@ -254,6 +255,8 @@ int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, s
     uint32_t n = pass->n_spans;
     ERG_AUTO_FREE struct erg_energy *parts = NULL;
     struct erg_energy rest;
+    if (pass->phase < ERG_PHASES)
+        rollup->passes[pass->phase]++;
     if ((rollup->keys & ERG_UNPROFILED_APART) && erg_pass_is_bare(pass)) {
         int added = add_unprofiled(rollup, pass);
         return added ? erg_fail(err, added, "no memory for a table") : 0;
@@ -305,4 +308,13 @@ const struct erg_rollup_row *erg_rollup_rows(struct erg_rollup *rollup, size_t *
         sort_rows(rollup);
     *out_count = rollup->count;
     return rollup->rows;
+}
+
+void erg_rollup_sums(struct erg_rollup *rollup, struct erg_run_sums *out)
+{
+    if (!rollup->sorted)
+        sort_rows(rollup);
+    out->rows = rollup->rows;
+    out->count = rollup->count;
+    memcpy(out->passes, rollup->passes, sizeof out->passes);
 }

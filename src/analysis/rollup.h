@@ -5,8 +5,7 @@
 #include "base/err.h"
 #include "energy/attribution.h"
 #include "store/rows.h"
-
-#include <stdbool.h>
+#include "store/sums.h"
 
 /*
  * Roll-up: the spans of passes, with their share of the pass's energy, summed under the keys a
@@ -20,34 +19,6 @@ enum erg_rollup_key {
     /* Passes of which nothing but their duration was taken stay apart, one row for each phase, so
      * that the others can stand for them; else they are "unattributed". */
     ERG_UNPROFILED_APART = 1 << 4,
-};
-
-/* `component` of such a row, which has layer -1 and counts passes. */
-#define ERG_ROLLUP_UNPROFILED UINT16_MAX
-
-/* Average over what is known; NaN when nothing is. */
-struct erg_average {
-    double mean;
-    int64_t count;
-};
-
-/* One line of the table; a key that is not grouped by is phase ERG_PHASES, layer -2, id 0. */
-struct erg_rollup_row {
-    uint32_t phase;
-    int layer; /* -1 = outside the layers */
-    uint16_t component;
-    uint16_t operation;
-    int64_t duration_ns;
-    int64_t count; /* spans */
-    struct erg_energy energy;
-    double flops, bytes;             /* sums; 0 when not known */
-    double mean, std, max, sparsity; /* averages over spans (std: root of the averaged
-                                        variances, max: maximum); NaN = none */
-    int64_t statistics;              /* spans behind these */
-    bool is_result;                  /* these are its component's: erg_pass_results() */
-    /* averages over the spans that have them; of attention the averages over heads */
-    struct erg_average extra; /* kill ratio or variance ratio: see erg_extra_kind() */
-    struct erg_average attention_entropy, max_attention_weight, attention_sparsity;
 };
 
 /* One more value, and all that another average stands for. NaN and nothing change nothing. */
@@ -73,5 +44,7 @@ int erg_rollup_add(struct erg_rollup *rollup, const struct erg_pass_row *pass, s
 /* Rows in order of phase, layer, first appearance; borrowed. Their sums equal the passes' sums
  * exactly, in nanoseconds and in nanojoules per domain. */
 const struct erg_rollup_row *erg_rollup_rows(struct erg_rollup *rollup, size_t *out_count);
+/* The same with the passes that were added; `out` borrows. */
+void erg_rollup_sums(struct erg_rollup *rollup, struct erg_run_sums *out);
 
 #endif

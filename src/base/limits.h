@@ -13,6 +13,7 @@
 #define ERG_MAX_LAYERS          4096        /* transformer blocks */
 #define ERG_MAX_HEADS           1024u       /* attention heads of a layer */
 #define ERG_MAX_EXPERTS         4096u       /* experts of a layer */
+#define ERG_MAX_SUM_ROWS        (1u << 18)  /* rows that a run is summed up in */
 #define ERG_MAX_DETAIL_NUMBERS  (1u << 24)  /* attention statistics and expert choices of a pass */
 #define ERG_MAX_TOKENS          (1u << 22)  /* tokens of one run */
 #define ERG_MAX_TOKEN_BYTES     (1u << 20)  /* text of one token */

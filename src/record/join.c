@@ -18,7 +18,9 @@ int erg_join_new(struct erg_join **out, const struct erg_join_sink *sink, struct
     struct erg_join *join = erg_calloc(1, sizeof *join);
     if (!join || erg_rollup_new(
                      &join->rollup,
-                     ERG_BY_PHASE | ERG_BY_LAYER | ERG_BY_COMPONENT | ERG_UNPROFILED_APART, err)) {
+                     ERG_BY_PHASE | ERG_BY_LAYER | ERG_BY_COMPONENT | ERG_BY_OPERATION |
+                         ERG_UNPROFILED_APART,
+                     err)) {
         free(join);
         return erg_fail(err, ERG_NOMEM, "no memory for a run");
     }
@@ -595,6 +597,11 @@ struct erg_rollup *erg_join_take_rollup(struct erg_join *join)
     struct erg_rollup *rollup = join->rollup;
     join->rollup = NULL;
     return rollup;
+}
+
+void erg_join_sums(const struct erg_join *join, struct erg_run_sums *out)
+{
+    erg_rollup_sums(join->rollup, out);
 }
 
 const char *erg_join_name(const struct erg_join *join, uint32_t id)

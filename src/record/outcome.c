@@ -120,6 +120,14 @@ int erg_outcome_store(struct erg_outcome *outcome, const char *store_path, struc
     return rc;
 }
 
+/* Once, at the end: what the passes of the run add up to. */
+static void write_sums(struct erg_outcome *outcome)
+{
+    struct erg_run_sums sums;
+    erg_join_sums(outcome->join, &sums);
+    erg_writer_sums(outcome->writer, &sums);
+}
+
 int erg_outcome_update(struct erg_outcome *outcome, struct erg_err *err)
 {
     struct erg_buf summary;
@@ -129,6 +137,8 @@ int erg_outcome_update(struct erg_outcome *outcome, struct erg_err *err)
     erg_buf_init(&summary);
     erg_join_flush_sections(outcome->join);
     int rc = make_row(outcome, &summary, &row);
+    if (rc == 0 && strcmp(row.status, "running") != 0)
+        write_sums(outcome);
     if (rc == 0)
         erg_writer_run(outcome->writer, &row);
     else

@@ -114,7 +114,7 @@ struct erg_run_result {
     char *failure;             /* NULL unless failed or interrupted */
     int failure_code;          /* enum erg_code; ERG_GONE: the engine died */
     char *summary_json;        /* interfaces.md section 4 */
-    struct erg_rollup *rollup; /* by phase, layer and component (ids index `names`) */
+    struct erg_rollup *rollup; /* by phase, layer, component, operation (ids index `names`) */
     char **names;              /* component and operation names by id */
     size_t name_count;
     char *store_failure; /* NULL, or why the run could not be stored or recorded */

@@ -107,6 +107,7 @@ static int copy_rows(sqlite3 *db, const char *id, struct erg_err *err)
          "id BETWEEN (SELECT min(id) << 16 FROM main.passes WHERE run_id = ?1) AND "
          "(SELECT max(id) << 16 | 65535 FROM main.passes WHERE run_id = ?1) AND "
          "id >> 16 IN (SELECT id FROM main.passes)"},
+        {"run_sums", "run_id = ?"},
         {"tokens", "pass_id IN (SELECT id FROM source.passes WHERE run_id = ?)"},
     };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {

@@ -14,9 +14,8 @@ struct erg_cursor {
 
 static const char *const queries[] = {
     [ERG_CURSOR_TOKENS] =
-        "SELECT token_index, pass_index, t.phase_code, t.position, token, text, t.start_ns, "
-        "t.duration_ns, t.cpu_nj, t.gpu_nj, t.ane_nj, t.dram_nj, t.soc_nj, t.other_nj, "
-        "t.grade_code FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
+        ERG_TOKEN_COLUMNS
+        " FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
         "WHERE " ERG_PASSES_OF_RUN ", t.id",
     [ERG_CURSOR_SAMPLES] =
         "SELECT t_ns, phase_code, cpu_power_mw, gpu_power_mw, ane_power_mw, dram_power_mw, "
@@ -73,22 +72,8 @@ int erg_cursor_token(struct erg_cursor *cursor, struct erg_token_row *out, struc
     int rc = step(cursor, &col, err);
     if (rc != 1)
         return rc;
-    struct erg_token_row row = {.index = (uint32_t)erg_col_int(&col)};
-    row.pass = (uint32_t)erg_col_int(&col);
-    row.phase = (uint32_t)erg_col_int(&col);
-    row.position = (uint32_t)erg_col_int(&col);
-    row.id = (int32_t)erg_col_int(&col);
-    int text = col.next;
-    row.text = erg_col_text(&col);
-    row.text_len = (size_t)sqlite3_column_bytes(col.stmt, text);
-    row.t0_ns = erg_col_int(&col);
-    row.duration_ns = erg_col_int(&col);
-    row.energy = erg_col_energy(&col);
-    row.grade = (enum erg_grade)erg_col_int(&col);
-    if (!row.text)
-        return erg_fail(err, ERG_NOMEM, "out of memory");
-    *out = row;
-    return 1;
+    rc = erg_token_read(cursor->stmt, out, err);
+    return rc ? rc : 1;
 }
 
 int erg_cursor_sample(struct erg_cursor *cursor, struct erg_sample_row *out, struct erg_err *err)

@@ -63,7 +63,7 @@ int erg_store_sections(struct erg_store *store, const char *id, erg_section_visi
                      show_section);
 }
 
-static void read_pass(struct erg_row_cursor *col, struct erg_pass_row *row)
+void erg_pass_read(struct erg_row_cursor *col, struct erg_pass_row *row)
 {
     row->index = (uint32_t)erg_col_int(col);
     row->phase = (uint32_t)erg_col_int(col);
@@ -80,14 +80,14 @@ static void read_pass(struct erg_row_cursor *col, struct erg_pass_row *row)
 static int show_pass(struct walk *walk)
 {
     struct erg_pass_row row = {.spans = NULL};
-    read_pass(&walk->col, &row);
+    erg_pass_read(&walk->col, &row);
     return (*(erg_pass_visitor *)walk->visit)(walk->user, &row);
 }
 
 static int show_pass_with_spans(struct walk *walk)
 {
     struct erg_pass_row row = {.spans = NULL};
-    read_pass(&walk->col, &row);
+    erg_pass_read(&walk->col, &row);
     struct erg_unpacked unpacked;
     int status =
         erg_packed_read(&walk->packed, walk->col.stmt, walk->col.next, &row, &unpacked, walk->err);
@@ -98,44 +98,48 @@ static int show_pass_with_spans(struct walk *walk)
     return status;
 }
 
-#define PASS_COLUMNS                                                                               \
-    "SELECT pass_index, phase_code, position, n_tokens, flags, start_ns, end_ns, cpu_nj, gpu_nj, " \
-    "ane_nj, dram_nj, soc_nj, other_nj, grade_code, n_spans"
-
 int erg_store_passes(struct erg_store *store, const char *id, bool with_spans,
                      erg_pass_visitor visit, void *user, struct erg_err *err)
 {
     struct walk walk = {.store = store, .visit = &visit, .user = user, .err = err};
     if (!with_spans)
-        return walk_rows(&walk, id, PASS_COLUMNS " FROM passes WHERE " ERG_PASSES_OF_RUN,
+        return walk_rows(&walk, id, ERG_PASS_COLUMNS " FROM passes WHERE " ERG_PASSES_OF_RUN,
                          show_pass);
     walk.packed.db = store->db;
     int status = walk_rows(&walk, id,
-                           PASS_COLUMNS ", layout, spans, passes.id FROM passes JOIN layouts "
+                           ERG_PASS_COLUMNS ", layout, spans, passes.id FROM passes JOIN layouts "
                                         "ON layouts.id = layout_id WHERE " ERG_PASSES_OF_RUN,
                            show_pass_with_spans);
     erg_packed_reader_deinit(&walk.packed);
     return status;
 }
 
+int erg_token_read(sqlite3_stmt *stmt, struct erg_token_row *out, struct erg_err *err)
+{
+    struct erg_row_cursor col = {.stmt = stmt};
+    struct erg_token_row row = {.index = (uint32_t)erg_col_int(&col)};
+    row.pass = (uint32_t)erg_col_int(&col);
+    row.phase = (uint32_t)erg_col_int(&col);
+    row.position = (uint32_t)erg_col_int(&col);
+    row.id = (int32_t)erg_col_int(&col);
+    int text = col.next;
+    row.text = erg_col_text(&col);
+    row.text_len = (size_t)sqlite3_column_bytes(stmt, text);
+    row.t0_ns = erg_col_int(&col);
+    row.duration_ns = erg_col_int(&col);
+    row.energy = erg_col_energy(&col);
+    row.grade = (enum erg_grade)erg_col_int(&col);
+    if (!row.text)
+        return erg_fail(err, ERG_NOMEM, "out of memory");
+    *out = row;
+    return 0;
+}
+
 static int show_token(struct walk *walk)
 {
-    struct erg_row_cursor *col = &walk->col;
-    struct erg_token_row row = {.index = (uint32_t)erg_col_int(col)};
-    row.pass = (uint32_t)erg_col_int(col);
-    row.phase = (uint32_t)erg_col_int(col);
-    row.position = (uint32_t)erg_col_int(col);
-    row.id = (int32_t)erg_col_int(col);
-    int text = col->next;
-    row.text = erg_col_text(col);
-    row.text_len = (size_t)sqlite3_column_bytes(col->stmt, text);
-    row.t0_ns = erg_col_int(col);
-    row.duration_ns = erg_col_int(col);
-    row.energy = erg_col_energy(col);
-    row.grade = (enum erg_grade)erg_col_int(col);
-    if (!row.text)
-        return erg_fail(walk->err, ERG_NOMEM, "out of memory");
-    return (*(erg_token_visitor *)walk->visit)(walk->user, &row);
+    struct erg_token_row row;
+    int status = erg_token_read(walk->col.stmt, &row, walk->err);
+    return status ? status : (*(erg_token_visitor *)walk->visit)(walk->user, &row);
 }
 
 int erg_store_tokens(struct erg_store *store, const char *id, erg_token_visitor visit, void *user,
@@ -143,10 +147,8 @@ int erg_store_tokens(struct erg_store *store, const char *id, erg_token_visitor 
 {
     struct walk walk = {.store = store, .visit = &visit, .user = user, .err = err};
     return walk_rows(&walk, id,
-                     "SELECT token_index, pass_index, t.phase_code, t.position, token, text, "
-                     "t.start_ns, t.duration_ns, t.cpu_nj, t.gpu_nj, t.ane_nj, t.dram_nj, "
-                     "t.soc_nj, t.other_nj, t.grade_code "
-                     "FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
+                     ERG_TOKEN_COLUMNS
+                     " FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
                      "WHERE " ERG_PASSES_OF_RUN ", t.id",
                      show_token);
 }

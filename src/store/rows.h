@@ -5,6 +5,7 @@
 #include "energy/energy.h"
 #include "stream/format.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -107,6 +108,37 @@ struct erg_host_row {
     struct erg_host_sample sample;
 };
 
+/* Average over what is known; NaN when nothing is. */
+struct erg_average {
+    double mean;
+    int64_t count;
+};
+
+/*
+ * Spans summed up (analysis/rollup.h); a key that is not grouped by is phase ERG_PHASES, layer -2,
+ * id 0. Of a finished run the store has these by phase, layer, component and operation.
+ */
+struct erg_rollup_row {
+    uint32_t phase;
+    int layer; /* -1 = outside the layers */
+    uint16_t component;
+    uint16_t operation;
+    int64_t duration_ns;
+    int64_t count; /* spans */
+    struct erg_energy energy;
+    double flops, bytes;             /* sums; 0 when not known */
+    double mean, std, max, sparsity; /* averages over spans (std: root of the averaged
+                                        variances, max: maximum); NaN = none */
+    int64_t statistics;              /* spans behind these */
+    bool is_result;                  /* these are its component's: erg_pass_results() */
+    /* averages over the spans that have them; of attention the averages over heads */
+    struct erg_average extra; /* kill ratio or variance ratio: see erg_extra_kind() */
+    struct erg_average attention_entropy, max_attention_weight, attention_sparsity;
+};
+
+/* `component` of passes of which only the duration is known: layer -1, `count` of them. */
+#define ERG_ROLLUP_UNPROFILED UINT16_MAX
+
 /*
  * A run. `summary_json` is the whole summary of the contract as far as it is known; the columns
  * beside it repeat what is searched or sorted by. Tags are a JSON array.
@@ -126,6 +158,7 @@ struct erg_run_row {
     int64_t duration_ns;
     struct erg_energy energy;
     int64_t input_tokens, output_tokens;
+    double tokens_per_second, joules_per_token; /* of the summary, when read; NaN = not known */
     const char *summary_json;
 };
 

@@ -7,100 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_COLUMNS                                                                                \
-    "SELECT id, created_at, created_at_utc, status, failure, model_name, model_path, mode, "       \
-    "prompt, response, tags, experiment_name, recorder, duration_ns, cpu_nj, gpu_nj, ane_nj, "     \
-    "dram_nj, soc_nj, other_nj, input_tokens, output_tokens, summary_json FROM profiling_runs "
-
-static const char *const sort_keys[] = {
-    "created_at",
-    "model_name",
-    "status",
-    "mode",
-    "experiment_name",
-    "total_duration_ms",
-    "total_energy_mj",
-    "joules_per_token",
-    "input_tokens",
-    "output_tokens",
-    "tokens_per_second",
-    NULL,
-};
-
-const char *const *erg_store_sort_keys(void)
-{
-    return sort_keys;
-}
-
-static int append_order(struct erg_buf *sql, const char *sort, struct erg_err *err)
-{
-    if (!sort) {
-        erg_buf_puts(sql, " ORDER BY created_at_utc DESC, rowid DESC");
-        return 0;
-    }
-    const char *key = sort + (*sort == '-');
-    for (const char *const *known = sort_keys; *known; known++) {
-        if (strcmp(key, *known))
-            continue;
-        /* created_at is local time, which may step back; its order is that of UTC */
-        const char *column = strcmp(key, "created_at") ? key : "created_at_utc";
-        const char *way = *sort == '-' ? "DESC" : "ASC";
-        erg_buf_printf(sql, " ORDER BY %s %s NULLS LAST, created_at_utc DESC, rowid DESC", column,
-                       way);
-        return 0;
-    }
-    return erg_fail(err, ERG_INVALID, "cannot sort by '%s'", key);
-}
-
-/* '%TEXT%' with the characters escaped that LIKE gives a meaning to; free() it. */
-static char *like_pattern(const char *text)
-{
-    struct erg_buf pattern;
-    erg_buf_init(&pattern);
-    erg_buf_putc(&pattern, '%');
-    for (; *text; text++) {
-        if (strchr("%_\\", *text))
-            erg_buf_putc(&pattern, '\\');
-        erg_buf_putc(&pattern, *text);
-    }
-    erg_buf_putc(&pattern, '%');
-    return erg_buf_take(&pattern);
-}
-
-static int prepare_runs(struct erg_store *store, const struct erg_run_filter *filter,
-                        const char *pattern, sqlite3_stmt **out, struct erg_err *err)
-{
-    struct erg_buf sql;
-    erg_buf_init(&sql);
-    erg_buf_puts(&sql, RUN_COLUMNS
-                 "WHERE (?1 IS NULL OR model_name = ?1 OR model_path = ?1) "
-                 "AND (?2 IS NULL OR EXISTS(SELECT 1 FROM json_each(tags) WHERE value = ?2)) "
-                 "AND (?3 IS NULL OR experiment_name = ?3) "
-                 "AND (?4 IS NULL OR substr(created_at, 1, length(?4)) >= ?4) "
-                 "AND (?5 IS NULL OR substr(created_at, 1, length(?5)) <= ?5) "
-                 "AND (?6 IS NULL OR prompt LIKE ?6 ESCAPE '\\' OR response LIKE ?6 ESCAPE '\\' "
-                 "OR model_name LIKE ?6 ESCAPE '\\')");
-    int status = append_order(&sql, filter->sort, err);
-    erg_buf_puts(&sql, " LIMIT ?7 OFFSET ?8");
-    if (status == 0 && erg_buf_status(&sql))
-        status = erg_fail(err, ERG_NOMEM, "out of memory");
-    if (status == 0)
-        status = erg_sql_prepare(store->db, out, sql.data, err);
-    erg_buf_deinit(&sql);
-    if (status)
-        return status;
-    struct erg_binder bind = erg_bind(*out);
-    erg_bind_text(&bind, filter->model);
-    erg_bind_text(&bind, filter->tag);
-    erg_bind_text(&bind, filter->experiment);
-    erg_bind_text(&bind, filter->since);
-    erg_bind_text(&bind, filter->until);
-    erg_bind_text(&bind, pattern);
-    erg_bind_int(&bind, filter->limit);
-    erg_bind_int(&bind, filter->offset);
-    return 0;
-}
-
 /* Until the store is next opened for writing, the row of a dead recorder still says `running`. */
 static void correct_status(struct erg_run_row *row)
 {
@@ -110,7 +16,8 @@ static void correct_status(struct erg_run_row *row)
     row->failure = ERG_STORE_DEAD_RECORDER;
 }
 
-static int visit_run(sqlite3_stmt *stmt, erg_run_visitor visit, void *user, struct erg_err *err)
+int erg_run_show(sqlite3_stmt *stmt, bool brief, erg_run_visitor visit, void *user,
+                 struct erg_err *err)
 {
     struct erg_row_cursor col = {.stmt = stmt};
     struct erg_run_row row = {.id = erg_col_text(&col)};
@@ -130,10 +37,14 @@ static int visit_run(sqlite3_stmt *stmt, erg_run_visitor visit, void *user, stru
     row.energy = erg_col_energy(&col);
     row.input_tokens = erg_col_int(&col);
     row.output_tokens = erg_col_int(&col);
+    row.tokens_per_second = erg_col_real(&col);
+    row.joules_per_token = erg_col_real(&col);
     const char *stripped = erg_col_text(&col);
-    if (!row.id || !row.status || !row.tags_json || !stripped)
+    if (!row.id || !row.status || !row.tags_json || (!stripped && !brief))
         return erg_fail(err, ERG_NOMEM, "out of memory");
     correct_status(&row);
+    if (brief)
+        return visit(user, &row);
     ERG_AUTO_FREE char *summary =
         erg_summary_patch(stripped, row.status, row.failure, row.tags_json, row.experiment_name);
     if (!summary)
@@ -142,32 +53,11 @@ static int visit_run(sqlite3_stmt *stmt, erg_run_visitor visit, void *user, stru
     return visit(user, &row);
 }
 
-int erg_store_runs(struct erg_store *store, const struct erg_run_filter *filter,
-                   erg_run_visitor visit, void *user, struct erg_err *err)
-{
-    static const struct erg_run_filter everything = {.limit = -1};
-    if (!filter)
-        filter = &everything;
-    ERG_AUTO_FREE char *pattern = filter->search ? like_pattern(filter->search) : NULL;
-    if (filter->search && !pattern)
-        return erg_fail(err, ERG_NOMEM, "out of memory");
-    ERG_AUTO_STMT sqlite3_stmt *stmt = NULL;
-    int status = prepare_runs(store, filter, pattern, &stmt, err);
-    while (status == 0) {
-        int rc = sqlite3_step(stmt);
-        if (rc == SQLITE_DONE)
-            break;
-        status = rc == SQLITE_ROW ? visit_run(stmt, visit, user, err)
-                                  : erg_sql_fail(err, store->db, rc, "cannot list the runs");
-    }
-    return status > 0 ? 0 : status;
-}
-
 int erg_store_run(struct erg_store *store, const char *id, erg_run_visitor visit, void *user,
                   struct erg_err *err)
 {
     ERG_AUTO_STMT sqlite3_stmt *stmt = NULL;
-    int status = erg_sql_prepare(store->db, &stmt, RUN_COLUMNS "WHERE id = ?", err);
+    int status = erg_sql_prepare(store->db, &stmt, ERG_RUN_COLUMNS "WHERE id = ?", err);
     if (status)
         return status;
     struct erg_binder bind = erg_bind(stmt);
@@ -177,7 +67,7 @@ int erg_store_run(struct erg_store *store, const char *id, erg_run_visitor visit
         return erg_fail(err, ERG_NOT_FOUND, "there is no run '%s'", id);
     if (rc != SQLITE_ROW)
         return erg_sql_fail(err, store->db, rc, "cannot read the run");
-    status = visit_run(stmt, visit, user, err);
+    status = erg_run_show(stmt, false, visit, user, err);
     return status > 0 ? 0 : status;
 }
 

@@ -117,10 +117,27 @@ static const char *const version_3[] = {
 };
 /* clang-format on */
 
+/*
+ * What lists of runs filter and sort by, in one index; the pass of a token without its row; and a
+ * finished run summed up (sums.c).
+ */
+static const char *const version_4[] = {
+    "CREATE INDEX runs_listed ON profiling_runs(created_at_utc, created_at, status, model_name, "
+    "model_path, mode, tags, experiment_name, duration_ns, energy_nj, input_tokens, output_tokens, "
+    "tokens_per_second, joules_per_token)",
+
+    "DROP INDEX tokens_of_pass; CREATE INDEX tokens_of_pass ON tokens(pass_id, token_index)",
+
+    "CREATE TABLE run_sums(run_id TEXT PRIMARY KEY NOT NULL "
+    "REFERENCES profiling_runs(id) ON DELETE CASCADE, sums BLOB NOT NULL)",
+    NULL,
+};
+
 const struct erg_migration erg_migrations[] = {
     {1, version_1},
     {2, version_2},
     {3, version_3},
+    {4, version_4},
 };
 const size_t erg_migration_count = sizeof(erg_migrations) / sizeof(erg_migrations[0]);
 

@@ -46,6 +46,8 @@ struct erg_run_filter {
     const char *tag, *experiment;
     const char *since, *until; /* ISO 8601 prefixes, compared with created_at; both inclusive */
     const char *search;        /* in prompt, response, model name */
+    const char *status, *mode;
+    const char *same_prompt_as; /* id of another run */
     const char *sort;          /* a key of erg_store_sort_keys(), "-" in front = descending */
     int64_t limit, offset;     /* limit < 0 = all */
 };

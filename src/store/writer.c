@@ -373,6 +373,29 @@ void erg_writer_pass(struct erg_writer *writer, const struct erg_pass_row *row)
     erg_buf_deinit(&packed);
 }
 
+void erg_writer_sums(struct erg_writer *writer, const struct erg_run_sums *sums)
+{
+    size_t bytes = sums->count * sizeof *sums->rows;
+    char *tail;
+    if (has_failed(writer))
+        return;
+    for (size_t i = 0; i < sums->count; i++) {
+        if (sums->rows[i].component != ERG_ROLLUP_UNPROFILED)
+            announce_name(writer, sums->rows[i].component);
+        if (sums->rows[i].operation)
+            announce_name(writer, sums->rows[i].operation);
+    }
+    struct erg_message *message = new_message(writer, ERG_MESSAGE_SUMS, bytes, &tail);
+    if (!message)
+        return;
+    if (bytes)
+        memcpy(tail, sums->rows, bytes);
+    memcpy(message->row.passes, sums->passes, sizeof message->row.passes);
+    message->blob = tail;
+    message->blob_len = bytes;
+    enqueue(writer, message);
+}
+
 /* --- life --------------------------------------------------------------------------------------*/
 
 static void free_writer(struct erg_writer *writer)

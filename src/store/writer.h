@@ -3,6 +3,7 @@
 #define ERG_STORE_WRITER_H
 
 #include "store/store.h"
+#include "store/sums.h"
 
 /*
  * Writes one run from a thread of its own: the functions below copy the row into a queue and return
@@ -32,6 +33,9 @@ void erg_writer_pass(struct erg_writer *writer, const struct erg_pass_row *row);
 void erg_writer_token(struct erg_writer *writer, const struct erg_token_row *row);
 void erg_writer_sample(struct erg_writer *writer, const struct erg_sample_row *row);
 void erg_writer_host(struct erg_writer *writer, const struct erg_host_row *row);
+
+/* The run summed up, at its end; the names are those of the spans. Replaces what was there. */
+void erg_writer_sums(struct erg_writer *writer, const struct erg_run_sums *sums);
 
 /*
  * The run as it is now. Written with the next commit, replacing what an earlier call left; call it

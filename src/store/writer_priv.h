@@ -39,6 +39,7 @@ enum erg_message_kind {
     ERG_MESSAGE_TOKEN,
     ERG_MESSAGE_SAMPLE,
     ERG_MESSAGE_HOST,
+    ERG_MESSAGE_SUMS, /* blob: struct erg_rollup_row × count */
 };
 
 /* A row on its way to the writer's thread; what it points to lies behind it in the same block. */
@@ -47,7 +48,7 @@ struct erg_message {
     enum erg_message_kind kind;
     size_t bytes;     /* of the block */
     uint32_t slot;    /* PASS, LAYOUT: which of the known layouts; NAME: the stream's id */
-    const void *blob; /* PASS, LAYOUT */
+    const void *blob; /* PASS, LAYOUT, SUMS */
     size_t blob_len;
     const char *text; /* NAME */
     union {
@@ -57,6 +58,7 @@ struct erg_message {
         struct erg_token_row token;
         struct erg_sample_row sample;
         struct erg_host_row host;
+        int64_t passes[ERG_PHASES]; /* SUMS */
     } row;
 };
 
@@ -66,7 +68,7 @@ struct erg_inserter {
     const char *run_id;
     sqlite3_stmt *update_run, *update_section, *insert_section, *insert_pass, *insert_layout,
         *insert_name, *find_name, *insert_token, *find_pass, *insert_sample, *insert_host,
-        *insert_part;
+        *insert_part, *insert_sums;
     uint16_t names[UINT16_MAX + 1]; /* the stream's id → the store's */
     int64_t layouts[ERG_WRITER_LAYOUTS];
     int64_t last_pass_id;

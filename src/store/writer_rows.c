@@ -83,6 +83,7 @@ int erg_inserter_init(struct erg_inserter *inserter, struct erg_store *store, co
          "WHERE layouts.run_id = ? AND pass_index = ?"},
         {&inserter->insert_sample, insert_sample},
         {&inserter->insert_host, insert_host},
+        {&inserter->insert_sums, "INSERT OR REPLACE INTO run_sums(run_id, sums) VALUES(?, ?)"},
     };
     int status = 0;
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]) && status == 0; i++)
@@ -97,6 +98,7 @@ void erg_inserter_deinit(struct erg_inserter *inserter)
         inserter->insert_pass,   inserter->insert_layout,  inserter->insert_name,
         inserter->find_name,     inserter->insert_token,   inserter->find_pass,
         inserter->insert_sample, inserter->insert_host,    inserter->insert_part,
+        inserter->insert_sums,
     };
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
         sqlite3_finalize(statements[i]);
@@ -361,11 +363,49 @@ static int write_host(struct erg_inserter *inserter, const struct erg_message *m
     return erg_sql_run(inserter->insert_host, "cannot insert a host sample", err);
 }
 
+static int pack_sums(const struct erg_inserter *inserter, const struct erg_message *message,
+                     struct erg_buf *out)
+{
+    size_t count = message->blob_len / sizeof(struct erg_rollup_row);
+    struct erg_run_sums sums = {.rows = erg_calloc(count, sizeof *sums.rows), .count = count};
+    if (!sums.rows)
+        return ERG_NOMEM;
+    memcpy(sums.rows, message->blob, message->blob_len);
+    memcpy(sums.passes, message->row.passes, sizeof sums.passes);
+    for (size_t i = 0; i < count; i++) {
+        struct erg_rollup_row *row = &sums.rows[i];
+        bool named = row->component && row->component != ERG_ROLLUP_UNPROFILED;
+        row->component = named ? inserter->names[row->component] : row->component;
+        row->operation = row->operation ? inserter->names[row->operation] : 0;
+    }
+    int status = erg_sums_pack(&sums, out);
+    erg_run_sums_deinit(&sums);
+    return status;
+}
+
+static int write_sums(struct erg_inserter *inserter, const struct erg_message *message,
+                      struct erg_err *err)
+{
+    struct erg_buf packed;
+    erg_buf_init(&packed);
+    int status = pack_sums(inserter, message, &packed);
+    if (status) {
+        erg_fail(err, status, "cannot pack the sums of a run: %s", erg_code_text(status));
+    } else {
+        struct erg_binder bind = erg_bind(inserter->insert_sums);
+        erg_bind_text(&bind, inserter->run_id);
+        erg_bind_blob(&bind, packed.data, packed.len);
+        status = erg_sql_run(inserter->insert_sums, "cannot insert the sums of a run", err);
+    }
+    erg_buf_deinit(&packed);
+    return status;
+}
+
 static int (*const writers[])(struct erg_inserter *, const struct erg_message *,
                               struct erg_err *) = {
     [ERG_MESSAGE_RUN] = write_run,       [ERG_MESSAGE_SECTION] = write_section,
     [ERG_MESSAGE_PASS] = write_pass,     [ERG_MESSAGE_LAYOUT] = write_layout,
-    [ERG_MESSAGE_NAME] = write_name,     [ERG_MESSAGE_TOKEN] = write_token,
+    [ERG_MESSAGE_NAME] = write_name,     [ERG_MESSAGE_SUMS] = write_sums,     [ERG_MESSAGE_TOKEN] = write_token,
     [ERG_MESSAGE_SAMPLE] = write_sample, [ERG_MESSAGE_HOST] = write_host,
 };
 
@@ -434,7 +474,7 @@ int64_t erg_message_stored_bytes(const struct erg_message *message, size_t run_i
                int_bytes(pass->t1_ns) + energy_bytes(&pass->energy) + 2 + int_bytes(pass->n_spans) +
                ID + (int64_t)message->blob_len + 2 + parts * (CELL + ID + 2) + 2 * ID + CELL;
     case ERG_MESSAGE_TOKEN:
-        return CELL + run + ID + int_bytes(token->index) + int_bytes(token->position) +
+        return CELL + run + ID + 2 * int_bytes(token->index) + int_bytes(token->position) +
                int_bytes(token->id) + (int64_t)token->text_len + 1 + 1 + int_bytes(token->t0_ns) +
                int_bytes(token->duration_ns) + energy_bytes(&token->energy) + 2 + ID + CELL;
     case ERG_MESSAGE_SECTION:

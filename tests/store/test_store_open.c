@@ -94,7 +94,7 @@ static void writing_creates_folders_and_the_settings_of_a_store(void **state)
     snprintf(path, sizeof(path), "%s/b %%?#/x.db", folder);
     for (int round = 0; round < 2; round++) {
         assert_int_equal(erg_store_open(&store, path, ERG_STORE_WRITE, NULL, NULL), 0);
-        assert_int_equal(erg_sql_int(store->db, "PRAGMA user_version", -1), 3);
+        assert_int_equal(erg_sql_int(store->db, "PRAGMA user_version", -1), 4);
         assert_int_equal(erg_sql_int(store->db, "PRAGMA auto_vacuum", -1), 2);
         assert_int_equal(erg_sql_int(store->db, "PRAGMA page_size", -1), ERG_STORE_PAGE_BYTES);
         assert_int_equal(erg_sql_int(store->db, "PRAGMA foreign_keys", -1), 1);
@@ -297,7 +297,7 @@ static void health_reports_damage(void **state)
     make_store(temp.path);
     assert_int_equal(erg_store_open(&store, temp.path, ERG_STORE_READ, NULL, NULL), 0);
     assert_int_equal(erg_store_health(store, &health, NULL), 0);
-    assert_true(health.integrity_ok && health.runs == 2 && health.schema_version == 3);
+    assert_true(health.integrity_ok && health.runs == 2 && health.schema_version == 4);
     assert_true(health.free_bytes > 0 && health.file_bytes > 10000);
     assert_string_equal(health.integrity, "ok");
     int64_t root = erg_sql_int(

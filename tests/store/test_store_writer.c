@@ -297,7 +297,7 @@ static void two_processes_may_create_the_store_at_once(void **state)
         assert_int_equal(waitpid(children[k], &status, 0), children[k]);
         assert_int_equal(status, 0);
     }
-    assert_int_equal(ask(temp.path, "PRAGMA user_version"), 3);
+    assert_int_equal(ask(temp.path, "PRAGMA user_version"), 4);
     temp_store_remove(&temp);
 }
 
