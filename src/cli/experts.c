@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/experts.h"
 
-#include "analysis/rollup.h"
-#include "base/limits.h"
-#include "base/mem.h"
+#include "analysis/routing.h"
 #include "cli/json.h"
 #include "cli/listing.h"
 #include "cli/show.h"
@@ -12,20 +10,14 @@
 #include "stream/taxonomy.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Over all routers, layers and positions that were looked at. */
 struct experts {
     const struct erg_show_options *options;
     bool token_seen;
     uint32_t pass; /* of the token */
-    uint64_t counts[ERG_MAX_EXPERTS];
-    struct erg_average weights[ERG_MAX_EXPERTS];
-    struct erg_average entropy;
-    uint64_t choices, positions;
-    uint32_t experts;
+    struct erg_routing_sums *sums;
 };
 
 static int find_pass(void *user, const struct erg_token_row *row)
@@ -38,19 +30,6 @@ static int find_pass(void *user, const struct erg_token_row *row)
     return 1;
 }
 
-static void add_routing(struct experts *experts, const struct erg_routing_row *row)
-{
-    size_t n = (size_t)row->tokens * row->used;
-    for (size_t i = 0; i < n; i++) {
-        experts->counts[row->expert[i]]++;
-        erg_average_add(&experts->weights[row->expert[i]], (double)row->weight[i]);
-    }
-    erg_average_add(&experts->entropy, (double)row->entropy);
-    experts->choices += n;
-    experts->positions += row->tokens;
-    experts->experts = row->experts > experts->experts ? row->experts : experts->experts;
-}
-
 static int add_pass(void *user, const struct erg_pass_row *row)
 {
     struct experts *experts = user;
@@ -59,12 +38,10 @@ static int add_pass(void *user, const struct erg_pass_row *row)
         return 0;
     if (o->phase && strcmp(o->phase, erg_phase_name(row->phase)) != 0)
         return 0;
-    for (uint32_t i = 0; i < row->n_routing; i++)
-        add_routing(experts, &row->routing[i]);
-    return 0;
+    return erg_routing_sums_add(experts->sums, row);
 }
 
-static void put_json(const struct experts *experts, struct erg_jsonw *w)
+static void put_json(const struct erg_routing_sums *experts, struct erg_jsonw *w)
 {
     erg_jsonw_obj_begin(w);
     erg_jsonw_key(w, "experts");
@@ -84,7 +61,7 @@ static void put_json(const struct experts *experts, struct erg_jsonw *w)
     erg_jsonw_obj_end(w);
 }
 
-static int print_json(struct erg_cli *cli, const struct experts *experts)
+static int print_json(struct erg_cli *cli, const struct erg_routing_sums *experts)
 {
     struct erg_jsonw w;
     struct erg_buf scratch = {0};
@@ -95,7 +72,7 @@ static int print_json(struct erg_cli *cli, const struct experts *experts)
     return status;
 }
 
-static int put_table(const struct experts *experts, struct erg_buf *out)
+static int put_table(const struct erg_routing_sums *experts, struct erg_buf *out)
 {
     struct erg_listing table = {0};
     char a[ERG_UNIT_BYTES], b[ERG_UNIT_BYTES];
@@ -119,7 +96,7 @@ static int put_table(const struct experts *experts, struct erg_buf *out)
     return rc ? rc : erg_buf_status(out);
 }
 
-static int print(struct erg_cli *cli, const struct experts *experts)
+static int print(struct erg_cli *cli, const struct erg_routing_sums *experts)
 {
     struct erg_buf text = {0};
     struct erg_err err = {0};
@@ -141,23 +118,19 @@ static int print(struct erg_cli *cli, const struct experts *experts)
 int erg_show_experts(struct erg_cli *cli, struct erg_store *store, const char *id)
 {
     struct erg_err err = {0};
-    ERG_AUTO_FREE struct experts *experts = erg_calloc(1, sizeof *experts);
-    if (!experts) {
-        erg_fail(&err, ERG_NOMEM, "out of memory");
-        return erg_cli_fail(cli, &err);
-    }
-    experts->options = cli->options;
-    experts->entropy.mean = NAN;
-    for (uint32_t e = 0; e < ERG_MAX_EXPERTS; e++)
-        experts->weights[e].mean = NAN;
-    int64_t token = experts->options->token;
-    int rc = 0;
-    if (token >= 0)
-        rc = erg_store_tokens(store, id, find_pass, experts, &err);
-    if (!rc && token >= 0 && !experts->token_seen)
+    struct experts experts = {.options = cli->options};
+    int64_t token = experts.options->token;
+    int rc = erg_routing_sums_new(&experts.sums);
+    if (rc)
+        erg_fail(&err, rc, "out of memory");
+    if (!rc && token >= 0)
+        rc = erg_store_tokens(store, id, find_pass, &experts, &err);
+    if (!rc && token >= 0 && !experts.token_seen)
         rc = erg_fail(&err, ERG_NOT_FOUND, "the run has no token %" PRId64 " (try --by token)",
                       token);
     if (!rc)
-        rc = erg_store_passes(store, id, true, add_pass, experts, &err);
-    return rc ? erg_cli_fail(cli, &err) : print(cli, experts);
+        rc = erg_store_passes(store, id, true, add_pass, &experts, &err);
+    int status = rc ? erg_cli_fail(cli, &err) : print(cli, experts.sums);
+    erg_routing_sums_free(experts.sums);
+    return status;
 }

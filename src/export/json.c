@@ -5,6 +5,7 @@
 #include "export/formats.h"
 #include "export/out.h"
 #include "export/parts.h"
+#include "export/put.h"
 #include "store/cursor.h"
 #include "store/extra.h"
 #include "stream/taxonomy.h"
@@ -36,47 +37,10 @@ static int state(const struct json_export *export)
     return rc ? erg_out_fail(export->err, rc) : 0;
 }
 
-static void put_energy(struct erg_jsonw *w, const char *key, const struct erg_energy *energy)
-{
-    if (erg_energy_known(energy))
-        erg_jsonw_kmicro(w, key, erg_energy_total_nj(energy));
-    else
-        erg_jsonw_knull(w, key);
-}
-
-static void put_domains(struct erg_jsonw *w, const struct erg_energy *energy)
-{
-    erg_jsonw_key(w, "energy_by_domain_mj");
-    erg_jsonw_obj_begin(w);
-    for (int d = 0; d < ERG_DOMAINS; d++) {
-        if (energy->present >> d & 1)
-            erg_jsonw_kmicro(w, erg_domain_name((enum erg_domain)d), energy->nj[d]);
-        else
-            erg_jsonw_knull(w, erg_domain_name((enum erg_domain)d));
-    }
-    erg_jsonw_obj_end(w);
-}
-
-static void put_cost(struct erg_jsonw *w, int64_t t0_ns, int64_t duration_ns,
-                     const struct erg_energy *energy)
-{
-    erg_jsonw_kmicro(w, "start_ms", t0_ns);
-    erg_jsonw_kmicro(w, "duration_ms", duration_ns);
-    put_energy(w, "energy_mj", energy);
-}
-
 static int on_section(void *user, const struct erg_section_row *row)
 {
     struct json_export *export = user;
-    struct erg_jsonw *w = &export->w;
-    erg_jsonw_obj_begin(w);
-    erg_jsonw_kstr(w, "phase", erg_phase_name(row->phase));
-    erg_jsonw_kstr(w, "section_name", row->name);
-    put_cost(w, row->t0_ns, row->duration_ns, &row->energy);
-    erg_jsonw_kmicro(w, "end_ms", row->t1_ns);
-    put_domains(w, &row->energy);
-    erg_jsonw_kstr(w, "grade", erg_grade_name(row->grade));
-    erg_jsonw_obj_end(w);
+    erg_put_section_row(&export->w, row);
     return state(export);
 }
 
@@ -90,7 +54,7 @@ static void put_operation(struct json_export *export, const struct erg_pass_row 
     const struct erg_span *span = &pass->spans[part->span];
     erg_jsonw_obj_begin(w);
     erg_jsonw_kstr(w, "operation", erg_store_name(export->request->store, span->operation));
-    put_cost(w, part->t0_ns, (int64_t)span->ticks * ERG_TICK_NS, &part->energy);
+    erg_put_cost(w, part->t0_ns, (int64_t)span->ticks * ERG_TICK_NS, &part->energy);
     for (size_t c = 0; c < sizeof keys / sizeof keys[0]; c++) {
         float value = erg_part_value(pass, (enum erg_value_column)c, part->span);
         if (pass->values[c])
@@ -126,8 +90,8 @@ static void put_sums(struct json_export *export, const struct erg_pass_row *pass
     int64_t duration_ns = sum_parts(export, pass, from, to, &energy);
     none.present = energy.present;
     erg_jsonw_kmicro(&export->w, "duration_ms", duration_ns);
-    put_energy(&export->w, "energy_mj", &energy);
-    put_energy(&export->w, "unattributed_energy_mj", &none);
+    erg_put_energy(&export->w, "energy_mj", &energy);
+    erg_put_energy(&export->w, "unattributed_energy_mj", &none);
 }
 
 static uint32_t end_of_component(const struct erg_parts *parts, uint32_t from)
@@ -205,23 +169,14 @@ static int put_tokens(struct json_export *export, const struct erg_pass_row *pas
     while (rc == 0 && export->has_token && export->token.pass == pass->index) {
         const struct erg_token_row *row = &export->token;
         erg_jsonw_obj_begin(w);
-        erg_jsonw_kint(w, "index", row->index);
-        erg_jsonw_kint(w, "position", row->position);
-        erg_jsonw_kint(w, "token", row->id);
-        erg_jsonw_key(w, "text");
-        erg_jsonw_strn(w, row->text, row->text_len);
-        erg_jsonw_kstr(w, "phase", erg_phase_name(row->phase));
-        put_cost(w, row->t0_ns, row->duration_ns, &row->energy);
-        erg_jsonw_kreal(w, "power_mw", erg_average_mw(&row->energy, row->duration_ns));
-        put_domains(w, &row->energy);
-        erg_jsonw_kstr(w, "grade", erg_grade_name(row->grade));
+        erg_put_token(w, row);
         erg_jsonw_obj_end(w);
         erg_energy_add(&sum, &row->energy);
         rc = next_token(export);
     }
     erg_jsonw_arr_end(w);
     struct erg_energy rest = erg_energy_sub(&pass->energy, &sum);
-    put_energy(w, "tokens_unattributed_energy_mj", &rest);
+    erg_put_energy(w, "tokens_unattributed_energy_mj", &rest);
     return rc;
 }
 
@@ -251,11 +206,11 @@ static int on_pass(void *user, const struct erg_pass_row *row)
     erg_jsonw_kint(w, "position", row->position);
     erg_jsonw_kint(w, "n_tokens", row->n_tokens);
     put_flags(w, row->flags);
-    put_cost(w, row->t0_ns, row->t1_ns - row->t0_ns, &row->energy);
-    put_domains(w, &row->energy);
+    erg_put_cost(w, row->t0_ns, row->t1_ns - row->t0_ns, &row->energy);
+    erg_put_domain_energies(w, &row->energy);
     erg_jsonw_kstr(w, "grade", erg_grade_name(row->grade));
     erg_jsonw_kmicro(w, "unattributed_ms", export->parts.rest_ns);
-    put_energy(w, "unattributed_energy_mj", &export->parts.rest);
+    erg_put_energy(w, "unattributed_energy_mj", &export->parts.rest);
     put_layers(export, row);
     rc = put_tokens(export, row);
     erg_jsonw_obj_end(w);
@@ -265,17 +220,7 @@ static int on_pass(void *user, const struct erg_pass_row *row)
 static int on_sample(void *user, const struct erg_sample_row *row)
 {
     struct json_export *export = user;
-    struct erg_jsonw *w = &export->w;
-    char key[24];
-    erg_jsonw_obj_begin(w);
-    erg_jsonw_kmicro(w, "timestamp_ms", row->t_ns);
-    erg_jsonw_kstr(w, "phase", erg_sample_phase_name(row->phase));
-    for (int d = 0; d < ERG_DOMAINS; d++) {
-        snprintf(key, sizeof key, "%s_power_mw", erg_domain_name((enum erg_domain)d));
-        erg_jsonw_kreal(w, key, row->mw[d]);
-    }
-    erg_jsonw_kreal(w, "total_power_mw", row->total_mw);
-    erg_jsonw_obj_end(w);
+    erg_put_sample(&export->w, row);
     return state(export);
 }
 
@@ -309,10 +254,10 @@ static void put_totals(struct json_export *export, const struct erg_facts *facts
     erg_jsonw_key(w, "totals");
     erg_jsonw_obj_begin(w);
     erg_jsonw_kmicro(w, "duration_ms", facts->duration_ns);
-    put_energy(w, "energy_mj", &facts->energy);
-    put_domains(w, &facts->energy);
-    put_energy(w, "phases_energy_mj", &sum);
-    put_energy(w, "unattributed_energy_mj", &rest);
+    erg_put_energy(w, "energy_mj", &facts->energy);
+    erg_put_domain_energies(w, &facts->energy);
+    erg_put_energy(w, "phases_energy_mj", &sum);
+    erg_put_energy(w, "unattributed_energy_mj", &rest);
     erg_jsonw_obj_end(w);
 }
 
