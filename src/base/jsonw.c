@@ -149,6 +149,15 @@ void erg_jsonw_raw(struct erg_jsonw *w, const char *json)
     erg_buf_puts(w->buf, json);
 }
 
+void erg_jsonw_members(struct erg_jsonw *w, const char *object)
+{
+    size_t len = strlen(object);
+    if (len <= 2)
+        return;
+    separate(w);
+    erg_buf_append(w->buf, object + 1, len - 2);
+}
+
 void erg_jsonw_null(struct erg_jsonw *w)
 {
     erg_jsonw_raw(w, "null");

@@ -57,6 +57,8 @@ void erg_jsonw_strn(struct erg_jsonw *w, const char *text, size_t len);
 void erg_jsonw_micro(struct erg_jsonw *w, int64_t millionths);
 /* A finished JSON value, copied as it is. */
 void erg_jsonw_raw(struct erg_jsonw *w, const char *json);
+/* The members of a finished JSON object without blanks around it, inside of another one. */
+void erg_jsonw_members(struct erg_jsonw *w, const char *object);
 
 /* key + value */
 void erg_jsonw_kbool(struct erg_jsonw *w, const char *key, bool value);

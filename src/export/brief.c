@@ -73,3 +73,37 @@ void erg_summary_brief(const char *summary_json, struct erg_buf *out)
         at += len;
     }
 }
+
+/* Bytes of the value at `text`, up to what ends it at its own depth. */
+static size_t value_length(const char *text)
+{
+    size_t at = 0;
+    int depth = 0;
+    while (text[at]) {
+        char c = text[at];
+        if (depth == 0 && (c == ',' || c == '}'))
+            break;
+        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+        at += c == '"' ? literal_length(text + at) : 1;
+    }
+    return at;
+}
+
+const char *erg_summary_member(const char *summary_json, const char *key, size_t *out_len)
+{
+    size_t key_len = strlen(key);
+    const char *at = summary_json + (*summary_json == '{');
+    while (*at == '"') {
+        size_t len = literal_length(at);
+        const char *value = at + len + (at[len] == ':');
+        size_t value_len = value_length(value);
+        if (len == key_len + 2 && memcmp(at + 1, key, key_len) == 0) {
+            *out_len = value_len;
+            return value;
+        }
+        at = value + value_len;
+        at += *at == ',';
+    }
+    *out_len = 4;
+    return "null";
+}
