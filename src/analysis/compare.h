@@ -46,6 +46,8 @@ struct erg_compare_metric {
 
 /* NULL behind the last. */
 const struct erg_compare_metric *erg_compare_metric_at(size_t i);
+/* "J" …; "" of plain numbers */
+const char *erg_compare_unit_name(enum erg_compare_unit unit);
 /* Index, or -1. */
 int erg_compare_metric_find(const char *key);
 

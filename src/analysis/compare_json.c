@@ -118,16 +118,11 @@ static void put_pair(struct erg_jsonw *w, const struct erg_compare *compare, siz
 
 static void put_metric(struct erg_jsonw *w, const struct erg_compare *compare, size_t m)
 {
-    static const char *const units[] = {
-        [ERG_COMPARE_JOULES] = "J",        [ERG_COMPARE_MILLIJOULES] = "mJ",
-        [ERG_COMPARE_MILLISECONDS] = "ms", [ERG_COMPARE_MILLIWATTS] = "mW",
-        [ERG_COMPARE_NUMBER] = "",
-    };
     const struct erg_compare_metric *metric = erg_compare_metric_at(m);
     erg_jsonw_obj_begin(w);
     erg_jsonw_kstr(w, "metric", metric->key);
     erg_jsonw_kstr(w, "title", metric->title);
-    erg_jsonw_kstr(w, "unit", units[metric->unit]);
+    erg_jsonw_kstr(w, "unit", erg_compare_unit_name(metric->unit));
     erg_jsonw_kbool(w, "higher_is_better", metric->higher_is_better);
     erg_jsonw_key(w, "groups");
     erg_jsonw_arr_begin(w);

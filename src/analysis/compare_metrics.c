@@ -67,6 +67,16 @@ const struct erg_compare_metric *erg_compare_metric_at(size_t i)
     return i < ERG_COMPARE_METRICS ? &metrics[i] : NULL;
 }
 
+const char *erg_compare_unit_name(enum erg_compare_unit unit)
+{
+    static const char *const units[] = {
+        [ERG_COMPARE_JOULES] = "J",        [ERG_COMPARE_MILLIJOULES] = "mJ",
+        [ERG_COMPARE_MILLISECONDS] = "ms", [ERG_COMPARE_MILLIWATTS] = "mW",
+        [ERG_COMPARE_NUMBER] = "",
+    };
+    return units[unit];
+}
+
 int erg_compare_metric_find(const char *key)
 {
     for (int i = 0; i < ERG_COMPARE_METRICS; i++) {

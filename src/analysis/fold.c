@@ -141,8 +141,8 @@ struct erg_fold_scale erg_fold_scale(const struct erg_rollup_row *rows, size_t c
         scale.unprofiled += unprofiled ? row->count : 0;
     }
     if (scale.unprofiled && ns > 0) {
-        scale.time = (ns + rest_ns) / ns;
-        scale.energy = nj > 0 ? (nj + rest_nj) / nj : 1;
+        scale.time_scale = (ns + rest_ns) / ns;
+        scale.energy_scale = nj > 0 ? (nj + rest_nj) / nj : 1;
     }
     return scale;
 }

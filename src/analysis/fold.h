@@ -45,7 +45,7 @@ void erg_fold_deinit(struct erg_fold *fold);
  * they stand for those that were not. 1 where all were profiled, or none was.
  */
 struct erg_fold_scale {
-    double time, energy;
+    double time_scale, energy_scale;
     int64_t unprofiled; /* passes */
 };
 struct erg_fold_scale erg_fold_scale(const struct erg_rollup_row *rows, size_t count,

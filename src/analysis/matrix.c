@@ -18,8 +18,8 @@ static const struct erg_matrix_info infos[ERG_MATRIX_METRICS] = {
     [ERG_MATRIX_MEAN] = {"activation_mean", "mean of |x|", "", "average", {"standard", "deep"}},
     [ERG_MATRIX_STD] = {"activation_std", "deviation of x", "", "average", {"standard", "deep"}},
     [ERG_MATRIX_MAX] = {"activation_max", "largest |x|", "", "max", {"standard", "deep"}},
-    [ERG_MATRIX_SPARSITY] = {"activation_sparsity", "share near zero", "", "average",
-                             {"standard", "deep"}},
+    [ERG_MATRIX_SPARSITY] =
+        {"activation_sparsity", "share near zero", "", "average", {"standard", "deep"}},
     [ERG_MATRIX_ENTROPY] = {"attention_entropy", "attention entropy", "nats", "average", {"deep"}},
 };
 

@@ -28,7 +28,7 @@ int erg_matrix_find(const char *name); /* enum erg_matrix_metric, or -1 */
 
 /* The axes: every layer and component of a run, so that all its matrices have the same shape. */
 struct erg_matrix_axes {
-    int *layers; /* ascending; -1 = outside the layers */
+    int *layers;          /* ascending; -1 = outside the layers */
     uint16_t *components; /* in order of a forward pass, then of appearance */
     size_t layer_count, component_count, layer_capacity, component_capacity;
 };

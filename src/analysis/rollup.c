@@ -181,8 +181,7 @@ static void add_attention(struct erg_rollup_row *row, const struct erg_attention
 }
 
 static void add_values(struct erg_rollup_row *row, uint32_t *stat_count,
-                       const struct erg_pass_row *pass, size_t i, bool is_result,
-                       bool by_operation)
+                       const struct erg_pass_row *pass, size_t i, bool is_result, bool by_operation)
 {
     float flops = value_at(pass, ERG_VALUE_FLOPS, i), bytes = value_at(pass, ERG_VALUE_BYTES, i);
     row->flops += isnan(flops) ? 0 : flops;

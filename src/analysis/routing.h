@@ -5,7 +5,8 @@
 #include "base/limits.h"
 #include "store/rows.h"
 
-/* Which experts were chosen, and how attention was spread, summed over passes of deep runs. Pure. */
+/* Which experts were chosen, and how attention was spread, summed over passes of deep runs. Pure.
+ */
 
 struct erg_routing_layer {
     int layer;

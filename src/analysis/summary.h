@@ -27,6 +27,8 @@ struct erg_grid {
 bool erg_grid_find(const char *region, struct erg_grid *out);
 /* Region `i`, the presets first; false when there are no more. */
 bool erg_grid_at(size_t i, struct erg_grid *out);
+/* Where the countries' figures are from, in a sentence. */
+extern const char erg_grid_source[], erg_grid_price_source[];
 /* ISO 3166-1 code of region `i`; NULL when it has none. */
 const char *erg_grid_code(size_t i);
 /* Figures of one's own in place of the region's; < 0 leaves the region's. */

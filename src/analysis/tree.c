@@ -149,7 +149,8 @@ static int add_row(struct erg_tree *tree, size_t phase, const struct erg_rollup_
     return 0;
 }
 
-/* Components of which some spans tell operations apart and others do not get a node for the rest. */
+/* Components of which some spans tell operations apart and others do not get a node for the rest.
+ */
 static int add_mixed(struct erg_tree *tree, size_t from)
 {
     size_t count = tree->count;

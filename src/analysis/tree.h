@@ -5,9 +5,9 @@
 #include "analysis/fold.h"
 
 /*
- * The tree of a run: run > phase > layer > component > operation; phases that are not made of passes
- * consist of sections. At every node the times and energies of the children add up to its own,
- * domain by domain: what no child accounts for is a child `unattributed`. Pure.
+ * The tree of a run: run > phase > layer > component > operation; phases that are not made of
+ * passes consist of sections. At every node the times and energies of the children add up to its
+ * own, domain by domain: what no child accounts for is a child `unattributed`. Pure.
  */
 enum erg_tree_kind {
     ERG_TREE_RUN,
@@ -34,8 +34,8 @@ struct erg_tree_node {
     int64_t duration_ns;
     struct erg_energy energy;
     enum erg_grade grade;
-    int64_t count;             /* spans, or passes that were not profiled; 0 = does not apply */
-    size_t first, last, next;  /* children, and the next of the same parent; 0 = none */
+    int64_t count;            /* spans, or passes that were not profiled; 0 = does not apply */
+    size_t first, last, next; /* children, and the next of the same parent; 0 = none */
 };
 
 struct erg_tree {

@@ -26,6 +26,7 @@
 #define ERG_MAX_REPLAY_BYTES    (16u << 20) /* a replayed power trace */
 #define ERG_MAX_WARNINGS        64u         /* warnings kept with a run */
 #define ERG_MAX_TAGS            32u         /* tags of a run */
+#define ERG_MAX_LABEL_BYTES     256         /* one tag, an experiment's name, given over HTTP */
 #define ERG_MAX_PATH_BYTES      4096u
 
 /* The server; docs/api.md names them too. */

@@ -45,24 +45,6 @@ static int print_table(struct erg_cli *cli, const struct erg_model_list *list)
     return status;
 }
 
-static void put_entry(struct erg_jsonw *w, const struct erg_model_entry *entry)
-{
-    struct erg_model_info info;
-    struct erg_err err = {0};
-    bool sound = erg_gguf_read(entry->path, &info, &err) == 0;
-    erg_jsonw_obj_begin(w);
-    erg_jsonw_kstr(w, "name", entry->name);
-    erg_jsonw_kstr(w, "path", entry->path);
-    erg_jsonw_kint(w, "file_bytes", entry->file_bytes);
-    erg_jsonw_key(w, "model");
-    if (sound)
-        erg_model_write_json(w, entry->path, &info);
-    else
-        erg_jsonw_null(w);
-    erg_jsonw_kstr(w, "error", sound ? NULL : err.text);
-    erg_jsonw_obj_end(w);
-}
-
 static int print_json(struct erg_cli *cli, const struct erg_model_list *list)
 {
     struct erg_jsonw w;
@@ -70,7 +52,7 @@ static int print_json(struct erg_cli *cli, const struct erg_model_list *list)
     erg_cli_json_begin(&w, &scratch);
     erg_jsonw_arr_begin(&w);
     for (size_t i = 0; i < list->count; i++)
-        put_entry(&w, &list->entries[i]);
+        erg_model_entry_write(&list->entries[i], &w);
     erg_jsonw_arr_end(&w);
     int status = erg_cli_json_end(cli, &w);
     erg_buf_deinit(&scratch);

@@ -2,11 +2,11 @@
 #include "cli/commands.h"
 
 #include "base/clock.h"
+#include "base/when.h"
 #include "cli/json.h"
 #include "cli/listing.h"
-#include "export/brief.h"
 #include "cli/units.h"
-#include "base/when.h"
+#include "export/brief.h"
 
 #include <math.h>
 #include <stdio.h>

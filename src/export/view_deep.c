@@ -64,9 +64,10 @@ int erg_view_attention(const struct erg_view *view, const struct erg_view_range 
             put_attention_layer(w, &sums.layers[i]);
         erg_jsonw_arr_end(w);
         erg_jsonw_kstr(w, "reason",
-                       sums.passes ? NULL
-                                   : "deep runs have them, of passes that were profiled, with flash "
-                                     "attention off");
+                       sums.passes
+                           ? NULL
+                           : "deep runs have them, of passes that were profiled, with flash "
+                             "attention off");
         erg_jsonw_obj_end(w);
     }
     erg_attention_sums_deinit(&sums);
@@ -127,8 +128,7 @@ int erg_view_routing(const struct erg_view *view, const struct erg_view_range *r
     if (rc == 0 && erg_routing_sums_new(&sums))
         rc = erg_fail(err, ERG_NOMEM, "out of memory");
     if (rc == 0)
-        rc =
-            erg_store_passes_of(view->store, view->run_id, &wanted, true, add_routing, sums, err);
+        rc = erg_store_passes_of(view->store, view->run_id, &wanted, true, add_routing, sums, err);
     if (rc == 0) {
         erg_jsonw_obj_begin(w);
         erg_jsonw_kstr(w, "run_id", view->run_id);

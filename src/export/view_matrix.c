@@ -117,8 +117,8 @@ static int from_passes(struct making *m)
     size_t count;
     int rc = erg_view_tokens_of(m->view, &m->request->range, &range, m->err);
     if (rc == 0)
-        rc = erg_store_passes_of(m->view->store, m->view->run_id, &range, true, add_pass, m,
-                                 m->err);
+        rc =
+            erg_store_passes_of(m->view->store, m->view->run_id, &range, true, add_pass, m, m->err);
     if (rc == 0 && !m->request->stack && !m->rollup)
         rc = new_rollup(m);
     if (rc || m->request->stack)
@@ -127,18 +127,19 @@ static int from_passes(struct making *m)
     return add_cells(m, rows, count, ERG_PHASES);
 }
 
+static int list_pass(void *user, const struct erg_pass_row *row, int64_t first_token)
+{
+    struct making *m = user;
+    return erg_view_passes_add(&m->passes, row, first_token, m->err);
+}
+
 /* The whole run, or a phase of it, is summed up already. */
 static int from_sums(struct making *m, const struct erg_run_sums *sums)
 {
-    uint32_t phase = m->request->range.phase;
-    for (uint32_t p = 0; p < ERG_PHASES; p++) {
-        if (phase != ERG_PHASES && phase != p)
-            continue;
-        struct erg_fold_scale scale = erg_fold_scale(sums->rows, sums->count, p);
-        m->passes.total += sums->passes[p];
-        m->passes.profiled += sums->passes[p] - scale.unprofiled;
-    }
-    return add_cells(m, sums->rows, sums->count, phase);
+    const struct erg_token_range all = {0, INT64_MAX, m->request->range.phase};
+    int rc =
+        erg_store_passes_of(m->view->store, m->view->run_id, &all, false, list_pass, m, m->err);
+    return rc ? rc : add_cells(m, sums->rows, sums->count, all.phase);
 }
 
 /* --- output ------------------------------------------------------------------------------------*/
@@ -175,8 +176,6 @@ static void put_head(const struct making *m, const struct erg_view_split *split)
     erg_view_put_split(w, split);
     erg_jsonw_kstr(w, "aggregate", info->aggregate);
     put_axes(m);
-    erg_jsonw_kint(w, "pass_count", m->passes.total);
-    erg_jsonw_kint(w, "profiled_passes", m->passes.profiled);
     erg_view_passes_put(&m->passes, w);
     erg_jsonw_kbool(w, "stack", m->request->stack);
     erg_jsonw_kreal(w, "min", m->min);
@@ -212,7 +211,7 @@ static void put_values(const struct making *m)
 }
 
 static void put_matrix(const struct making *m, const struct erg_view_split *split,
-                      struct erg_buf *floats)
+                       struct erg_buf *floats)
 {
     struct erg_jsonw *w = m->view->w;
     erg_jsonw_obj_begin(w);
@@ -259,9 +258,18 @@ int erg_view_matrix(const struct erg_view *view, const struct erg_view_split *sp
 void erg_view_put_floats_head(const struct erg_buf *json, struct erg_buf *out)
 {
     uint32_t len = (uint32_t)(json->len + 7) / 8 * 8;
-    const unsigned char head[16] = {'E', 'R', 'G', '3', '2', '\n', 0, 0,
-                                    (unsigned char)len, (unsigned char)(len >> 8),
-                                    (unsigned char)(len >> 16), (unsigned char)(len >> 24)};
+    const unsigned char head[16] = {'E',
+                                    'R',
+                                    'G',
+                                    '3',
+                                    '2',
+                                    '\n',
+                                    0,
+                                    0,
+                                    (unsigned char)len,
+                                    (unsigned char)(len >> 8),
+                                    (unsigned char)(len >> 16),
+                                    (unsigned char)(len >> 24)};
     erg_buf_append(out, head, sizeof head);
     erg_buf_append(out, json->data, json->len);
     for (size_t i = json->len; i < len; i++)

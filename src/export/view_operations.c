@@ -144,10 +144,9 @@ static int list_rows(const struct listing *l, const struct erg_rollup_row *rows,
                      uint32_t phase)
 {
     struct erg_fold fold = {0};
-    int rc =
-        erg_fold_add(&fold, rows, count,
-                     ERG_BY_PHASE | ERG_BY_LAYER | ERG_BY_COMPONENT | ERG_BY_OPERATION, phase,
-                     erg_out_name, l->view->store);
+    int rc = erg_fold_add(&fold, rows, count,
+                          ERG_BY_PHASE | ERG_BY_LAYER | ERG_BY_COMPONENT | ERG_BY_OPERATION, phase,
+                          erg_out_name, l->view->store);
     for (size_t i = 0; i < fold.count && rc == 0; i++) {
         if (is_wanted(l, fold.rows[i].layer, fold.rows[i].component))
             put_fold_row(l, &fold.rows[i]);

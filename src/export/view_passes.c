@@ -29,8 +29,6 @@ int erg_view_passes_add(struct erg_view_passes *passes, const struct erg_pass_ro
         .energy = row->energy,
         .profiled = profiled,
     };
-    passes->total++;
-    passes->profiled += profiled;
     return 0;
 }
 

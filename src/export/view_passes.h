@@ -17,7 +17,6 @@ struct erg_view_pass {
 struct erg_view_passes {
     struct erg_view_pass *items;
     size_t count, capacity;
-    int64_t total, profiled; /* also of those that are not listed */
 };
 
 int erg_view_passes_add(struct erg_view_passes *passes, const struct erg_pass_row *row,

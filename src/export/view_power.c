@@ -8,7 +8,9 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Columns: the domains, then the total. */
 enum { SERIES = ERG_DOMAINS + 1, MOST_SAMPLES = 1 << 24 };
@@ -27,6 +29,7 @@ struct power {
     bool seen[SERIES]; /* known at least once */
     bool *keep;
     size_t kept, intervals;
+    int phase_index[ERG_PHASES]; /* place in the member "phases"; -1 = not there */
     struct erg_err *err;
 };
 
@@ -96,6 +99,14 @@ static int thin_out(struct power *power)
     return 0;
 }
 
+/* Which of the listed phases a sample lies in; NaN: before the run. */
+static double phase_of(const struct power *power, size_t i)
+{
+    int32_t phase = power->phases[i];
+    int index = phase >= 0 && phase < ERG_PHASES ? power->phase_index[phase] : -1;
+    return index < 0 ? NAN : index;
+}
+
 /* The columns that are known, in their order, with the two that all have. */
 static void put_columns(const struct power *power, struct erg_jsonw *w)
 {
@@ -113,7 +124,7 @@ static void put_columns(const struct power *power, struct erg_jsonw *w)
     erg_jsonw_arr_begin(w);
     for (size_t i = 0; i < power->count; i++) {
         if (power->keep[i])
-            erg_jsonw_str(w, erg_sample_phase_name(power->phases[i]));
+            erg_jsonw_real(w, phase_of(power, i));
     }
     erg_jsonw_arr_end(w);
     for (int s = 0; s < SERIES; s++) {
@@ -138,7 +149,7 @@ static void put_floats(struct erg_buf *floats, double value)
     erg_buf_append(floats, &single, sizeof single);
 }
 
-/* Their names, and the values behind one another; the phase is its number (idle -1, loading -2). */
+/* Their names, and the values behind one another. */
 static void put_float_columns(const struct power *power, struct erg_jsonw *w,
                               struct erg_buf *floats)
 {
@@ -153,7 +164,7 @@ static void put_float_columns(const struct power *power, struct erg_jsonw *w,
     }
     for (size_t i = 0; i < power->count; i++) {
         if (power->keep[i])
-            put_floats(floats, power->phases[i]);
+            put_floats(floats, phase_of(power, i));
     }
     for (int s = 0; s < SERIES; s++) {
         if (s < ERG_DOMAINS && !power->seen[s])
@@ -175,7 +186,7 @@ static void put_number(struct erg_jsonw *w, const json_t *object, const char *ke
     erg_jsonw_kreal(w, key, json_is_number(value) ? json_number_value(value) : NAN);
 }
 
-static void put_phases(const json_t *summary, struct erg_jsonw *w)
+static void put_phases(struct power *power, const json_t *summary, struct erg_jsonw *w)
 {
     const json_t *phases = json_object_get(summary, "phases");
     erg_jsonw_key(w, "phases");
@@ -184,8 +195,13 @@ static void put_phases(const json_t *summary, struct erg_jsonw *w)
         const json_t *phase = json_array_get(phases, i);
         double start = json_number_value(json_object_get(phase, "start_ms"));
         double length = json_number_value(json_object_get(phase, "duration_ms"));
+        const char *name = json_string_value(json_object_get(phase, "phase"));
+        for (uint32_t p = 0; name && p < ERG_PHASES; p++) {
+            if (strcmp(name, erg_phase_name(p)) == 0)
+                power->phase_index[p] = (int)i;
+        }
         erg_jsonw_obj_begin(w);
-        erg_jsonw_kstr(w, "phase", json_string_value(json_object_get(phase, "phase")));
+        erg_jsonw_kstr(w, "phase", name);
         erg_jsonw_kmicro(w, "start_ms", llround(start * 1e6));
         erg_jsonw_kmicro(w, "end_ms", llround(start * 1e6) + llround(length * 1e6));
         erg_jsonw_obj_end(w);
@@ -193,8 +209,8 @@ static void put_phases(const json_t *summary, struct erg_jsonw *w)
     erg_jsonw_arr_end(w);
 }
 
-static void put_power(const struct power *power, const struct erg_view *view,
-                      const json_t *summary, struct erg_buf *floats)
+static void put_power(struct power *power, const struct erg_view *view, const json_t *summary,
+                      struct erg_buf *floats)
 {
     struct erg_jsonw *w = view->w;
     erg_jsonw_obj_begin(w);
@@ -203,7 +219,7 @@ static void put_power(const struct power *power, const struct erg_view *view,
     erg_jsonw_kint(w, "returned", (int64_t)power->kept);
     erg_jsonw_kstr(w, "decimation", power->intervals ? "minmax" : "none");
     erg_jsonw_kint(w, "intervals", (int64_t)power->intervals);
-    put_phases(summary, w);
+    put_phases(power, summary, w);
     put_number(w, summary, "average_power_mw");
     put_number(w, summary, "peak_power_mw");
     put_number(w, summary, "idle_power_mw");
@@ -217,7 +233,7 @@ static void put_power(const struct power *power, const struct erg_view *view,
 int erg_view_power(const struct erg_view *view, const struct erg_view_power *request,
                    struct erg_buf *floats, struct erg_err *err)
 {
-    struct power power = {.request = request, .err = err};
+    struct power power = {.request = request, .phase_index = {-1, -1, -1, -1}, .err = err};
     struct erg_facts facts;
     const struct erg_export_request load = {.store = view->store, .run_id = view->run_id};
     int rc = erg_facts_load(&facts, &load, err);

@@ -86,11 +86,8 @@ static int put_phases(const struct report *r)
     erg_jsonw_key(w, "phase_averages");
     erg_jsonw_arr_begin(w);
     for (uint32_t p = 0; p < ERG_PHASES && rc == 0; p++) {
-        struct erg_fold_row row = {.phase = p,
-                                   .mean = NAN,
-                                   .std = NAN,
-                                   .max = NAN,
-                                   .sparsity = NAN};
+        struct erg_fold_row row = {
+            .phase = p, .mean = NAN, .std = NAN, .max = NAN, .sparsity = NAN};
         for (size_t i = 0; i < phases.count; i++) {
             if (phases.rows[i].phase == p && !phases.rows[i].unprofiled)
                 row = phases.rows[i];
@@ -240,8 +237,8 @@ static void put_profiled(struct report *r)
         erg_jsonw_kstr(w, "phase", erg_phase_name(p));
         erg_jsonw_kint(w, "passes", r->sums->passes[p]);
         erg_jsonw_kint(w, "profiled_passes", r->profiled[p]);
-        erg_jsonw_kreal(w, "time_scale", scale.time);
-        erg_jsonw_kreal(w, "energy_scale", scale.energy);
+        erg_jsonw_kreal(w, "time_scale", scale.time_scale);
+        erg_jsonw_kreal(w, "energy_scale", scale.energy_scale);
         erg_jsonw_obj_end(w);
     }
     erg_jsonw_arr_end(w);

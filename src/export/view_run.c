@@ -65,8 +65,7 @@ static uint32_t end_of_group(const struct erg_parts *parts, uint32_t from)
 
 /* The components of one layer; *at and *part move on, for rows and parts are in one order. */
 static void put_components(struct run_view *v, const struct erg_pass_row *pass,
-                           const struct erg_fold *components, int layer, size_t *at,
-                           uint32_t *part)
+                           const struct erg_fold *components, int layer, size_t *at, uint32_t *part)
 {
     struct erg_jsonw *w = v->view->w;
     erg_jsonw_key(w, "components");
@@ -116,8 +115,8 @@ static int put_summed(struct run_view *v, const struct erg_pass_row *pass,
     struct erg_fold layers = {0}, components = {0};
     size_t count;
     const struct erg_rollup_row *rows = erg_rollup_rows(rollup, &count);
-    int rc = erg_fold_add(&layers, rows, count, ERG_BY_LAYER, ERG_PHASES, erg_out_name,
-                          v->view->store);
+    int rc =
+        erg_fold_add(&layers, rows, count, ERG_BY_LAYER, ERG_PHASES, erg_out_name, v->view->store);
     if (rc == 0)
         rc = erg_fold_add(&components, rows, count, ERG_BY_LAYER | ERG_BY_COMPONENT, ERG_PHASES,
                           erg_out_name, v->view->store);
@@ -164,7 +163,8 @@ static int on_pass(void *user, const struct erg_pass_row *pass)
     struct erg_jsonw *w = v->view->w;
     bool nested = v->detail & (ERG_VIEW_LAYERS | ERG_VIEW_COMPONENTS | ERG_VIEW_OPERATIONS);
     int rc = 0;
-    for (bool first = true; rc == 0 && v->has_token && v->token.pass == pass->index; first = false) {
+    for (bool first = true; rc == 0 && v->has_token && v->token.pass == pass->index;
+         first = false) {
         erg_jsonw_obj_begin(w);
         erg_put_token(w, &v->token);
         erg_jsonw_kint(w, "pass", pass->index);

@@ -62,8 +62,7 @@ static int note_cost(void *user, const struct erg_token_row *row)
     int rc = erg_grow(&ms, &tokens->ms_capacity, tokens->count + 1, sizeof(double), ERG_MAX_TOKENS);
     tokens->ms = ms;
     if (rc == 0)
-        rc = erg_grow(&mj, &tokens->mj_capacity, tokens->count + 1, sizeof(double),
-                      ERG_MAX_TOKENS);
+        rc = erg_grow(&mj, &tokens->mj_capacity, tokens->count + 1, sizeof(double), ERG_MAX_TOKENS);
     tokens->mj = mj;
     if (rc)
         return no_room(tokens, rc);

@@ -22,8 +22,8 @@ static int keep_section(void *user, const struct erg_section_row *row)
 {
     struct sections *sections = user;
     void *rows = sections->rows;
-    int rc = erg_grow(&rows, &sections->capacity, sections->count + 1, sizeof *sections->rows,
-                      1 << 20);
+    int rc =
+        erg_grow(&rows, &sections->capacity, sections->count + 1, sizeof *sections->rows, 1 << 20);
     sections->rows = rows;
     char *name = rc ? NULL : erg_strdup(row->name);
     if (!name)
@@ -67,8 +67,8 @@ static int build_tree(const struct erg_view *view, const struct erg_run_sums *su
     };
     for (int p = 0; p < ERG_PHASES; p++) {
         const struct erg_phase_total *phase = &facts.phases[p];
-        source.phases[p] = (struct erg_tree_whole){phase->seen, phase->duration_ns, phase->energy,
-                                                   phase->grade};
+        source.phases[p] =
+            (struct erg_tree_whole){phase->seen, phase->duration_ns, phase->energy, phase->grade};
     }
     if (erg_tree_build(&source, depth, out))
         rc = erg_fail(err, ERG_NOMEM, "no memory for the tree of a run");

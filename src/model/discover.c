@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/root.h"
+#include "model/gguf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,4 +219,22 @@ void erg_model_list_keep_inside(struct erg_model_list *list, const struct erg_mo
         free(list->entries[i].name);
     }
     list->count = kept;
+}
+
+void erg_model_entry_write(const struct erg_model_entry *entry, struct erg_jsonw *w)
+{
+    struct erg_model_info info;
+    struct erg_err err = {0};
+    bool sound = erg_gguf_read(entry->path, &info, &err) == 0;
+    erg_jsonw_obj_begin(w);
+    erg_jsonw_kstr(w, "name", entry->name);
+    erg_jsonw_kstr(w, "path", entry->path);
+    erg_jsonw_kint(w, "file_bytes", entry->file_bytes);
+    erg_jsonw_key(w, "model");
+    if (sound)
+        erg_model_write_json(w, entry->path, &info);
+    else
+        erg_jsonw_null(w);
+    erg_jsonw_kstr(w, "error", sound ? NULL : err.text);
+    erg_jsonw_obj_end(w);
 }

@@ -3,6 +3,7 @@
 #define ERG_MODEL_DISCOVER_H
 
 #include "base/err.h"
+#include "base/jsonw.h"
 #include "base/limits.h"
 
 #include <stddef.h>
@@ -42,6 +43,9 @@ struct erg_model_list {
 int erg_model_discover(const struct erg_model_dirs *dirs, struct erg_model_list *out,
                        struct erg_err *err);
 void erg_model_list_deinit(struct erg_model_list *list);
+
+/* An entry as an object: name, path, file_bytes, model (null when the file is damaged), error. */
+void erg_model_entry_write(const struct erg_model_entry *entry, struct erg_jsonw *w);
 
 /* Leave only the files that lie in the folders themselves, wherever links lead. */
 void erg_model_list_keep_inside(struct erg_model_list *list, const struct erg_model_dirs *dirs);

@@ -16,11 +16,10 @@
 int erg_join_new(struct erg_join **out, const struct erg_join_sink *sink, struct erg_err *err)
 {
     struct erg_join *join = erg_calloc(1, sizeof *join);
-    if (!join || erg_rollup_new(
-                     &join->rollup,
-                     ERG_BY_PHASE | ERG_BY_LAYER | ERG_BY_COMPONENT | ERG_BY_OPERATION |
-                         ERG_UNPROFILED_APART,
-                     err)) {
+    if (!join || erg_rollup_new(&join->rollup,
+                                ERG_BY_PHASE | ERG_BY_LAYER | ERG_BY_COMPONENT | ERG_BY_OPERATION |
+                                    ERG_UNPROFILED_APART,
+                                err)) {
         free(join);
         return erg_fail(err, ERG_NOMEM, "no memory for a run");
     }

@@ -76,8 +76,8 @@ void erg_join_facts(struct erg_join *join, struct erg_run_facts *out);
 const char *erg_join_model_path(const struct erg_join *join);
 
 /*
- * Sums by phase, layer, component and operation over the passes given out, handed over to the caller
- * (who frees them) once the join is finished.
+ * Sums by phase, layer, component and operation over the passes given out, handed over to the
+ * caller (who frees them) once the join is finished.
  */
 struct erg_rollup *erg_join_take_rollup(struct erg_join *join);
 /* The same to look at; borrowed until the next event. */

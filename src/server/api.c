@@ -96,6 +96,7 @@ int erg_api_open(struct erg_api **out, const struct erg_api_options *options, st
     api->options = *options;
     pthread_mutex_init(&api->lock, NULL);
     pthread_mutex_init(&api->write_lock, NULL);
+    erg_sums_cache_init(&api->sums);
     erg_sources_init(&api->sources);
     erg_counts_init(&api->counts);
     int rc = erg_api_lock_writer(api, &writer, err);
@@ -158,11 +159,16 @@ static void answer(struct erg_call *call)
     struct erg_err err = {0};
     const struct erg_request *request = &call->x->request;
     int rc = erg_params_parse(&call->params, call->route->params, request->query, &err);
+    bool asked_well = rc == 0;
     if (rc == 0)
         rc = call->route->handle(call, &err);
-    if (rc && !err.code)
+    if (rc == 0 || rc == ERG_GONE)
+        return;
+    if (!err.code)
         erg_fail(&err, rc, "%s", erg_code_text(rc));
-    if (rc && rc != ERG_GONE)
+    if (rc == ERG_INVALID && asked_well && call->route->takes_body && !call->x->status)
+        erg_exchange_problem(call->x, 400, "invalid_body", err.text, NULL);
+    else
         erg_exchange_fail(call->x, &err);
 }
 

@@ -32,7 +32,7 @@ struct erg_api {
     struct erg_store *writer;
     struct erg_file_identity writer_file;
 
-    struct erg_sums_cache sums;  /* have locks of their own */
+    struct erg_sums_cache sums; /* have locks of their own */
     struct erg_sources sources;
     struct erg_counts counts;
 };

@@ -26,6 +26,8 @@ struct erg_assets {
 
 /* The dashboard; empty in a build without one. */
 extern const struct erg_assets erg_dashboard;
+/* /openapi.json */
+extern const struct erg_assets erg_description;
 
 /* The file at a path, "/" being "/index.html"; NULL = none. */
 const struct erg_asset *erg_assets_find(const struct erg_assets *assets, const char *path);

@@ -88,8 +88,8 @@ int erg_call_is_known(struct erg_call *call, bool *out_known, struct erg_err *er
 /* Fields of every answer, behind `count` others; what is known may be kept, but asked for again. */
 static size_t put_fields(const struct erg_call *call, struct erg_http_field *fields, size_t count)
 {
-    fields[count++] = (struct erg_http_field){"cache-control",
-                                              call->etag[0] ? "private, no-cache" : "no-store"};
+    fields[count++] =
+        (struct erg_http_field){"cache-control", call->etag[0] ? "private, no-cache" : "no-store"};
     if (call->etag[0])
         fields[count++] = (struct erg_http_field){"etag", call->etag};
     return count;
@@ -101,7 +101,8 @@ void erg_call_begin(struct erg_call *call)
     erg_jsonw_init(&call->w, &call->body);
 }
 
-int erg_call_send_as(struct erg_call *call, int status, const char *media_type, struct erg_err *err)
+int erg_call_send_with(struct erg_call *call, int status, const char *media_type,
+                       const struct erg_http_field *field, struct erg_err *err)
 {
     struct erg_http_field fields[ERG_ANSWER_FIELDS_MAX];
     char length[24];
@@ -110,9 +111,16 @@ int erg_call_send_as(struct erg_call *call, int status, const char *media_type, 
         return erg_fail(err, rc, "no memory for the answer");
     snprintf(length, sizeof length, "%zu", call->body.len);
     fields[0] = (struct erg_http_field){"content-length", length};
-    size_t count = put_fields(call, fields, 1);
+    if (field)
+        fields[1] = *field;
+    size_t count = put_fields(call, fields, field ? 2 : 1);
     rc = erg_exchange_begin(call->x, status, media_type, fields, count);
     return rc ? rc : erg_exchange_write(call->x, erg_buf_view(&call->body), call->body.len);
+}
+
+int erg_call_send_as(struct erg_call *call, int status, const char *media_type, struct erg_err *err)
+{
+    return erg_call_send_with(call, status, media_type, NULL, err);
 }
 
 int erg_call_send(struct erg_call *call, int status, struct erg_err *err)

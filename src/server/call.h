@@ -24,13 +24,13 @@ struct erg_call {
     struct erg_store *store; /* once it was asked for; given back behind the handler */
     unsigned generation;     /* of its file */
     bool in_snapshot;
-    char etag[24];           /* "" = none */
+    char etag[24]; /* "" = none */
     struct erg_buf body;
     struct erg_jsonw w; /* writes into `body`, or to the client once the answer is streamed */
 };
 
-/* A store to read from, for the time of the call; one snapshot of it, unless the route is open-ended.
- * Borrowed. */
+/* A store to read from, for the time of the call; one snapshot of it, unless the route is
+ * open-ended. Borrowed. */
 int erg_call_store(struct erg_call *call, struct erg_store **out, struct erg_err *err);
 
 /* The same, and the run that {id} means: NOT_FOUND, INVALID. */
@@ -48,6 +48,9 @@ void erg_call_begin(struct erg_call *call);
 int erg_call_send(struct erg_call *call, int status, struct erg_err *err);
 int erg_call_send_as(struct erg_call *call, int status, const char *media_type,
                      struct erg_err *err);
+/* The same with one more field. */
+int erg_call_send_with(struct erg_call *call, int status, const char *media_type,
+                       const struct erg_http_field *field, struct erg_err *err);
 
 /* Begin an answer of any length: `call->w` then writes to the client. */
 int erg_call_stream(struct erg_call *call, const char *media_type,

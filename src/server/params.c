@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool erg_param_is_choice(const char *choices, const char *text, size_t len)
+/* Whether `text` (of `len` bytes) is one of the words between '|' in `choices`. */
+static bool is_choice(const char *choices, const char *text, size_t len)
 {
     for (const char *at = choices; *at;) {
         size_t word = strcspn(at, "|");
@@ -92,12 +93,12 @@ static int check(const struct erg_param_spec *spec, const char *text, double *ou
         return check_number(spec, text, out, err);
     case ERG_PARAM_FLAG:
         *out = strcmp(text, "true") == 0;
-        if (!erg_param_is_choice("true|false", text, len))
+        if (!is_choice("true|false", text, len))
             return erg_fail(err, ERG_INVALID, "'%s' must be true or false, not '%.64s'", spec->name,
                             text);
         return 0;
     case ERG_PARAM_CHOICE:
-        if (!erg_param_is_choice(spec->choices, text, len))
+        if (!is_choice(spec->choices, text, len))
             return erg_fail(err, ERG_INVALID, "'%s' must be one of %.150s, not '%.64s'", spec->name,
                             spec->choices, text);
         return 0;

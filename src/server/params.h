@@ -52,7 +52,4 @@ int64_t erg_param_int(const struct erg_params *params, const char *name, int64_t
 double erg_param_real(const struct erg_params *params, const char *name, double fallback);
 bool erg_param_flag(const struct erg_params *params, const char *name, bool fallback);
 
-/* Whether `text` (of `len` bytes) is one of the words between '|' in `choices`. */
-bool erg_param_is_choice(const char *choices, const char *text, size_t len);
-
 #endif

@@ -20,12 +20,30 @@
 
 enum { MOST_TOKENS = 4194304, MOST_ROWS = 1000000000 };
 
-#define TEXT(key, most)        {.name = (key), .kind = ERG_PARAM_TEXT, .most = (most)}
-#define INT(key, lo, hi)       {.name = (key), .kind = ERG_PARAM_INT, .least = (lo), .most = (hi)}
-#define REAL(key, lo, hi)      {.name = (key), .kind = ERG_PARAM_REAL, .least = (lo), .most = (hi)}
-#define FLAG(key)              {.name = (key), .kind = ERG_PARAM_FLAG}
-#define CHOICE(key, words)     {.name = (key), .kind = ERG_PARAM_CHOICE, .choices = (words)}
-#define END                    {.name = NULL}
+#define TEXT(key, hi)                                                                              \
+    {                                                                                              \
+        .name = (key), .kind = ERG_PARAM_TEXT, .most = (hi)                                        \
+    }
+#define INT(key, lo, hi)                                                                           \
+    {                                                                                              \
+        .name = (key), .kind = ERG_PARAM_INT, .least = (lo), .most = (hi)                          \
+    }
+#define REAL(key, lo, hi)                                                                          \
+    {                                                                                              \
+        .name = (key), .kind = ERG_PARAM_REAL, .least = (lo), .most = (hi)                         \
+    }
+#define FLAG(key)                                                                                  \
+    {                                                                                              \
+        .name = (key), .kind = ERG_PARAM_FLAG                                                      \
+    }
+#define CHOICE(key, words)                                                                         \
+    {                                                                                              \
+        .name = (key), .kind = ERG_PARAM_CHOICE, .choices = (words)                                \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 #define ATTRIBUTION CHOICE("attribution", "auto|time|activity")
 #define FORMAT      CHOICE("format", "json|f32")
@@ -65,8 +83,11 @@ static const struct erg_param_spec detail[] = {TEXT("detail", 100), END};
 static const struct erg_param_spec summary[] = {ATTRIBUTION, END};
 static const struct erg_param_spec tokens[] = {FROM_TO, PHASE, END};
 static const struct erg_param_spec power[] = {
-    INT("max_points", 20, 1000000), REAL("from_ms", -1e12, 1e12), REAL("to_ms", -1e12, 1e12),
-    FORMAT,                         END,
+    INT("max_points", 20, 1000000),
+    REAL("from_ms", -1e12, 1e12),
+    REAL("to_ms", -1e12, 1e12),
+    FORMAT,
+    END,
 };
 static const struct erg_param_spec tree[] = {INT("depth", 0, 4), ATTRIBUTION, END};
 static const struct erg_param_spec flow[] = {PHASE, ATTRIBUTION, END};
@@ -125,7 +146,8 @@ const struct erg_route *erg_route_at(size_t i)
     return i < ROUTES ? &routes[i] : NULL;
 }
 
-/* {id} stands for one part of the path, which is not empty and fits; "" when the pattern has none. */
+/* {id} stands for one part of the path, which is not empty and fits; "" when the pattern has none.
+ */
 static bool matches(const char *pattern, const char *path, char out_id[160])
 {
     out_id[0] = '\0';

@@ -14,9 +14,8 @@ struct erg_cursor {
 
 static const char *const queries[] = {
     [ERG_CURSOR_TOKENS] =
-        ERG_TOKEN_COLUMNS
-        " FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
-        "WHERE " ERG_PASSES_OF_RUN ", t.id",
+        ERG_TOKEN_COLUMNS " FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
+                          "WHERE " ERG_PASSES_OF_RUN ", t.id",
     [ERG_CURSOR_SAMPLES] =
         "SELECT t_ns, phase_code, cpu_power_mw, gpu_power_mw, ane_power_mw, dram_power_mw, "
         "soc_power_mw, other_power_mw, total_power_mw FROM power_samples WHERE run_id = ? "

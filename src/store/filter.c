@@ -6,16 +6,8 @@
 /* What runs may be sorted by, and the column behind it. */
 static const char *const columns[] = {
     /* created_at is local time, which may step back; its order is that of UTC */
-    "created_at_utc",
-    "model_name",
-    "status",
-    "mode",
-    "experiment_name",
-    "duration_ns",
-    "energy_nj",
-    "joules_per_token",
-    "input_tokens",
-    "output_tokens",
+    "created_at_utc",    "model_name", "status",           "mode",         "experiment_name",
+    "duration_ns",       "energy_nj",  "joules_per_token", "input_tokens", "output_tokens",
     "tokens_per_second",
 };
 

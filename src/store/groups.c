@@ -10,8 +10,8 @@
 #include <string.h>
 
 /*
- * Groups of runs. `nr` numbers the runs of a group, the newest being 1: ids are collected with it in
- * front, since an aggregate says nothing about the order it sees rows in.
+ * Groups of runs. `nr` numbers the runs of a group, the newest being 1: ids are collected with it
+ * in front, since an aggregate says nothing about the order it sees rows in.
  */
 static const struct {
     const char *key, *from;
@@ -35,9 +35,12 @@ static int put_sql(enum erg_group_by by, const struct erg_run_filter *filter, st
                    "FROM %s WHERE ",
                    key, key, groupings[by].from);
     erg_filter_condition(filter, sql);
-    erg_buf_puts(sql, ") SELECT substr(k, 1, 200), count(*), sum(status = 'complete'), "
-                      "count(DISTINCT prompt), min(created_at), max(created_at), " FIGURES("jpt")
-                          FIGURES("tps") FIGURES("mj") "json_group_array(DISTINCT model_name) "
+    erg_buf_puts(
+        sql,
+        ") SELECT substr(k, 1, 200), count(*), sum(status = 'complete'), "
+        "count(DISTINCT prompt), min(created_at), max(created_at), " FIGURES("jpt") FIGURES("tps")
+            FIGURES(
+                "mj") "json_group_array(DISTINCT model_name) "
                       "FILTER (WHERE model_name IS NOT NULL), group_concat(printf('%02d%s', nr, "
                       "run), char(10)) FILTER (WHERE nr <= 20), count(*) OVER () FROM hits "
                       "GROUP BY k ORDER BY count(*) DESC, max(created_at_utc) DESC, k "

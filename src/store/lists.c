@@ -166,10 +166,9 @@ static void measure_file(sqlite3 *db, struct erg_store_facts *out)
         snprintf(full, sizeof full, "%s%s", path, suffixes[i]);
         out->file_bytes += stat(full, &st) == 0 ? (int64_t)st.st_size : 0;
     }
-    out->free_bytes =
-        path && statvfs(path, &fs) == 0 ? (int64_t)(fs.f_bavail * fs.f_frsize) : -1;
-    out->reclaimable_bytes = erg_sql_int(db, "PRAGMA freelist_count", 0) *
-                             erg_sql_int(db, "PRAGMA page_size", 0);
+    out->free_bytes = path && statvfs(path, &fs) == 0 ? (int64_t)(fs.f_bavail * fs.f_frsize) : -1;
+    out->reclaimable_bytes =
+        erg_sql_int(db, "PRAGMA freelist_count", 0) * erg_sql_int(db, "PRAGMA page_size", 0);
     out->schema_version = (int)erg_sql_int(db, "PRAGMA user_version", -1);
 }
 

@@ -108,7 +108,7 @@ int erg_store_passes(struct erg_store *store, const char *id, bool with_spans,
     walk.packed.db = store->db;
     int status = walk_rows(&walk, id,
                            ERG_PASS_COLUMNS ", layout, spans, passes.id FROM passes JOIN layouts "
-                                        "ON layouts.id = layout_id WHERE " ERG_PASSES_OF_RUN,
+                                            "ON layouts.id = layout_id WHERE " ERG_PASSES_OF_RUN,
                            show_pass_with_spans);
     erg_packed_reader_deinit(&walk.packed);
     return status;
@@ -147,9 +147,8 @@ int erg_store_tokens(struct erg_store *store, const char *id, erg_token_visitor 
 {
     struct walk walk = {.store = store, .visit = &visit, .user = user, .err = err};
     return walk_rows(&walk, id,
-                     ERG_TOKEN_COLUMNS
-                     " FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
-                     "WHERE " ERG_PASSES_OF_RUN ", t.id",
+                     ERG_TOKEN_COLUMNS " FROM passes CROSS JOIN tokens t ON t.pass_id = passes.id "
+                                       "WHERE " ERG_PASSES_OF_RUN ", t.id",
                      show_token);
 }
 

@@ -45,9 +45,8 @@ int erg_store_passes_of(struct erg_store *store, const char *id,
                         const struct erg_token_range *range, bool with_spans,
                         erg_range_visitor visit, void *user, struct erg_err *err)
 {
-    static const char bare[] = ERG_PASS_COLUMNS ", " FIRST_TOKEN
-                                                " FROM passes WHERE " PASSES_OF_RANGE
-                                                "ORDER BY passes.id";
+    static const char bare[] = ERG_PASS_COLUMNS
+        ", " FIRST_TOKEN " FROM passes WHERE " PASSES_OF_RANGE "ORDER BY passes.id";
     static const char full[] =
         ERG_PASS_COLUMNS ", " FIRST_TOKEN ", layout, spans, passes.id FROM passes JOIN layouts "
                          "ON layouts.id = layout_id WHERE " PASSES_OF_RANGE "ORDER BY passes.id";

@@ -48,8 +48,8 @@ struct erg_run_filter {
     const char *search;        /* in prompt, response, model name */
     const char *status, *mode;
     const char *same_prompt_as; /* id of another run */
-    const char *sort;          /* a key of erg_store_sort_keys(), "-" in front = descending */
-    int64_t limit, offset;     /* limit < 0 = all */
+    const char *sort;           /* a key of erg_store_sort_keys(), "-" in front = descending */
+    int64_t limit, offset;      /* limit < 0 = all */
 };
 
 /* NULL-terminated list of the keys `sort` accepts ("created_at", "joules_per_token" …). */

@@ -21,8 +21,9 @@ enum { ERG_STORE_BUSY_MS = 10000 };
 
 /* Columns of a run, as erg_run_show() reads them. */
 #define ERG_RUN_COLUMNS_WITH(prompt, response, summary)                                            \
-    "SELECT id, created_at, created_at_utc, status, failure, model_name, model_path, mode, " prompt \
-    ", " response ", tags, experiment_name, recorder, duration_ns, cpu_nj, gpu_nj, ane_nj, "       \
+    "SELECT id, created_at, created_at_utc, status, failure, model_name, model_path, "             \
+    "mode, " prompt ", " response                                                                  \
+    ", tags, experiment_name, recorder, duration_ns, cpu_nj, gpu_nj, ane_nj, "                     \
     "dram_nj, soc_nj, other_nj, input_tokens, output_tokens, tokens_per_second, "                  \
     "joules_per_token, " summary " FROM profiling_runs "
 #define ERG_RUN_COLUMNS ERG_RUN_COLUMNS_WITH("prompt", "response", "summary_json")

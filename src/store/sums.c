@@ -22,7 +22,10 @@ static const struct column {
     enum kind kind;
     size_t bytes;
 } columns[] = {
-#define COLUMN(member, kind, bytes) {offsetof(struct erg_rollup_row, member), kind, bytes}
+#define COLUMN(member, kind, bytes)                                                                \
+    {                                                                                              \
+        offsetof(struct erg_rollup_row, member), kind, bytes                                       \
+    }
     COLUMN(phase, I32, 1),
     COLUMN(layer, I32, 2),
     COLUMN(component, U16, 2),

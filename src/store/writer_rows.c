@@ -403,10 +403,11 @@ static int write_sums(struct erg_inserter *inserter, const struct erg_message *m
 
 static int (*const writers[])(struct erg_inserter *, const struct erg_message *,
                               struct erg_err *) = {
-    [ERG_MESSAGE_RUN] = write_run,       [ERG_MESSAGE_SECTION] = write_section,
-    [ERG_MESSAGE_PASS] = write_pass,     [ERG_MESSAGE_LAYOUT] = write_layout,
-    [ERG_MESSAGE_NAME] = write_name,     [ERG_MESSAGE_SUMS] = write_sums,     [ERG_MESSAGE_TOKEN] = write_token,
-    [ERG_MESSAGE_SAMPLE] = write_sample, [ERG_MESSAGE_HOST] = write_host,
+    [ERG_MESSAGE_RUN] = write_run,     [ERG_MESSAGE_SECTION] = write_section,
+    [ERG_MESSAGE_PASS] = write_pass,   [ERG_MESSAGE_LAYOUT] = write_layout,
+    [ERG_MESSAGE_NAME] = write_name,   [ERG_MESSAGE_SUMS] = write_sums,
+    [ERG_MESSAGE_TOKEN] = write_token, [ERG_MESSAGE_SAMPLE] = write_sample,
+    [ERG_MESSAGE_HOST] = write_host,
 };
 
 int erg_inserter_batch(struct erg_inserter *inserter, const struct erg_message *first,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/when.h"
 #include "cli/term.h"
 #include "cli/units.h"
-#include "base/when.h"
 
 #include "test.h"
 
