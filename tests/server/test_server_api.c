@@ -394,7 +394,7 @@ static void test_bad_bodies(void **state)
     rig_open(&rig);
     for (size_t i = 0; i < ERG_COUNT(cases); i++)
         expect_problem(&rig, cases[i].method, cases[i].target, "application/json", cases[i].body,
-                       cases[i].status, cases[i].status == 404 ? "not_found" : "invalid_parameter",
+                       cases[i].status, cases[i].status == 404 ? "not_found" : "invalid_body",
                        cases[i].word);
     rig_close(&rig);
 }
