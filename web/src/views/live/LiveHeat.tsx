@@ -44,7 +44,6 @@ export function LiveHeat() {
             height={Math.min(520, 90 + 14 * Math.max(8, heat.data.rows.length))}
             colors="energy"
             domain={domain}
-            live
             handle={handle}
           />
         )

@@ -35,7 +35,7 @@ export function LivePower() {
       }
     >
       {(handle) => (
-        <PowerChart data={data} label="Power over time" height={260} live handle={handle} />
+        <PowerChart data={data} label="Power over time" height={260} handle={handle} />
       )}
     </ChartPanel>
   );
