@@ -55,6 +55,9 @@ int erg_system_allowed_cpus(void);
 /* The name process lists show for this process, where it can be chosen. */
 void erg_system_name_process(const char *name);
 
+/* The program that shows an address in the user's browser. */
+const char *erg_system_url_opener(void);
+
 /* From now on this process is killed when its parent ends, however that ends. */
 void erg_system_die_with_parent(void);
 

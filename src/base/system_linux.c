@@ -126,6 +126,11 @@ void erg_system_name_process(const char *name)
     prctl(PR_SET_NAME, name);
 }
 
+const char *erg_system_url_opener(void)
+{
+    return "xdg-open";
+}
+
 void erg_system_die_with_parent(void)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -146,6 +146,11 @@ void erg_system_name_process(const char *name)
     (void)name; /* the engine is started directly, and is called by its own name */
 }
 
+const char *erg_system_url_opener(void)
+{
+    return "open";
+}
+
 static void *wait_for_parent(void *user)
 {
     pid_t parent = (pid_t)(intptr_t)user;

@@ -72,12 +72,7 @@ struct findings {
 static void line(struct findings *f, const char *state, const char *name, const char *what,
                  const char *remedy)
 {
-    bool good = strcmp(state, "ready") == 0;
-    const struct erg_term *term = &f->cli->term;
-    erg_buf_printf(&f->text, "  %s%-8s%s%-12s %s\n", good ? "" : erg_term_dim(term), state,
-                   erg_term_reset(term), name, what);
-    if (remedy && *remedy)
-        erg_buf_printf(&f->text, "  %8s%13s→ %s\n", "", "", remedy);
+    erg_doctor_put_line(&f->cli->term, state, name, what, remedy, &f->text);
 }
 
 static void finding(struct findings *f, const char *state, const char *what, const char *remedy)

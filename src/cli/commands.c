@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const struct erg_command *const commands[] = {
-    &erg_cmd_run,    &erg_cmd_runs,   &erg_cmd_show,   &erg_cmd_compare,  &erg_cmd_export,
-    &erg_cmd_import, &erg_cmd_delete, &erg_cmd_models, &erg_cmd_synth,    &erg_cmd_calibrate,
-    &erg_cmd_sql,    &erg_cmd_power,  &erg_cmd_doctor, &erg_cmd_generate,
+    &erg_cmd_run,       &erg_cmd_serve,  &erg_cmd_runs,   &erg_cmd_show,   &erg_cmd_compare,
+    &erg_cmd_export,    &erg_cmd_import, &erg_cmd_delete, &erg_cmd_models, &erg_cmd_synth,
+    &erg_cmd_calibrate, &erg_cmd_sql,    &erg_cmd_power,  &erg_cmd_doctor, &erg_cmd_generate,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -6,6 +6,7 @@
 
 /* One per file cmd_NAME.c; commands.c lists them in the order of the help text. */
 extern const struct erg_command erg_cmd_run;
+extern const struct erg_command erg_cmd_serve;
 extern const struct erg_command erg_cmd_runs;
 extern const struct erg_command erg_cmd_show;
 extern const struct erg_command erg_cmd_compare;

@@ -35,6 +35,16 @@ const char erg_doctor_real_joules[] =
     "                         powermetrics run without a password\n"
     "    anything else        measure outside, and give the trace with --power replay:FILE\n";
 
+void erg_doctor_put_line(const struct erg_term *term, const char *state, const char *name,
+                         const char *what, const char *remedy, struct erg_buf *out)
+{
+    bool good = strcmp(state, "ready") == 0;
+    erg_buf_printf(out, "  %s%-8s%s%-12s %s\n", good ? "" : erg_term_dim(term), state,
+                   erg_term_reset(term), name, what);
+    if (remedy && *remedy)
+        erg_buf_printf(out, "  %8s%13s→ %s\n", "", "", remedy);
+}
+
 int erg_doctor_measure(size_t i, const struct erg_root *root, struct erg_character *out,
                        struct erg_err *err)
 {

@@ -8,6 +8,10 @@
 
 /* What `ergon doctor` finds out and says about one ready power source, and about none. */
 
+/* A finding: its state, what of, what was found, and in a second line what to do about it. */
+void erg_doctor_put_line(const struct erg_term *term, const char *state, const char *name,
+                         const char *what, const char *remedy, struct erg_buf *out);
+
 /* Read source `i` for about a second, without and under a load of all processors. */
 int erg_doctor_measure(size_t i, const struct erg_root *root, struct erg_character *out,
                        struct erg_err *err);

@@ -17,6 +17,7 @@ static const struct {
     {"overview", {"--help"}},
     {"help-run", {"run", "--help"}},
     {"grid-list", {"run", "--grid", "list"}},
+    {"help-serve", {"serve", "--help"}},
     {"help-runs", {"help", "runs"}},
     {"help-show", {"show", "-h"}},
     {"help-compare", {"compare", "--help"}},
