@@ -8,8 +8,8 @@
 
 /*
  * A finished run summed up, so that it can be shown without unpacking its passes: what those say is
- * the truth, these repeat it. Times, energies and counts are exact; the rest has the precision of a
- * float.
+ * the truth, these repeat it. Times, energies and counts are exact. The rest was summed before it
+ * was packed, and so differs by up to 5e-4 from what the packed passes say.
  */
 struct erg_run_sums {
     struct erg_rollup_row *rows; /* in order of phase, layer, first appearance; NULL = none */
