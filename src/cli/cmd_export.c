@@ -14,6 +14,7 @@
 
 struct options {
     const char *format, *output, *table;
+    bool no_text;
 };
 
 #define FIELD(name) .offset = offsetof(struct options, name)
@@ -22,7 +23,7 @@ static const struct erg_option options[] = {
     {.kind = ERG_OPT_STRING,
      .name = "format",
      .value = "F",
-     .choices = "json|csv|csv.zip|perfetto|chrome|speedscope|erg|sqlite",
+     .choices = "json|csv|csv.zip|perfetto|chrome|speedscope|html|erg|sqlite",
      .help = "the format [from the name of the file, else json]",
      FIELD(format)},
     {.kind = ERG_OPT_STRING,
@@ -38,6 +39,10 @@ static const struct erg_option options[] = {
                 "operations|host_samples",
      .help = "csv: which table [components]",
      FIELD(table)},
+    {.kind = ERG_OPT_FLAG,
+     .name = "no-text",
+     .help = "html: leave out prompt, answer and the texts of tokens",
+     FIELD(no_text)},
     {.kind = ERG_OPT_HEADING},
 };
 
@@ -147,6 +152,7 @@ static int export_run(struct erg_cli *cli, struct erg_store *store,
         .store = store,
         .run_id = id,
         .table = o->table,
+        .without_text = o->no_text,
         .sink = write_all,
         .user = &standard,
     };
@@ -180,6 +186,8 @@ static int run(struct erg_cli *cli)
         return erg_cli_usage(cli, "which format? --format F");
     if (o->table && strcmp(exporter->name, "csv") != 0)
         return erg_cli_usage(cli, "--table is for csv, not for %s", exporter->name);
+    if (o->no_text && strcmp(exporter->name, "html") != 0)
+        return erg_cli_usage(cli, "--no-text is for html, not for %s", exporter->name);
     if (!*path)
         return erg_cli_usage(cli, "the file name after --output is empty");
     if (erg_cli_open_store(cli, ERG_STORE_READ, &store, &err))
@@ -194,8 +202,8 @@ const struct erg_command erg_cmd_export = {
     .summary = "write a run to a file in another format",
     .usage = "RUN [--format F] [-o FILE]",
     .description =
-        "Write all that is stored of a run. The file appears under its name only when it\n"
-        "is whole.",
+        "Write all that is stored of a run; html is a page that shows it. The file appears\n"
+        "under its name only when it is whole.",
     .options = options,
     .options_bytes = sizeof(struct options),
     .min_args = 1,

@@ -6,8 +6,9 @@
 #include <string.h>
 
 static const struct erg_exporter *const exporters[] = {
-    &erg_export_json,   &erg_export_csv,        &erg_export_csv_zip, &erg_export_perfetto,
-    &erg_export_chrome, &erg_export_speedscope, &erg_export_erg,     &erg_export_sqlite,
+    &erg_export_json,     &erg_export_csv,    &erg_export_csv_zip,
+    &erg_export_perfetto, &erg_export_chrome, &erg_export_speedscope,
+    &erg_export_html,     &erg_export_erg,    &erg_export_sqlite,
 };
 
 const struct erg_exporter *erg_exporter_at(size_t i)

@@ -4,6 +4,8 @@
 
 #include "store/store.h"
 
+#include <stdbool.h>
+
 /*
  * Exporters: one const struct each, in one file each, listed in export.c. They read the store and
  * write a stream of bytes through the sink, never holding a run in memory.
@@ -16,6 +18,7 @@ struct erg_export_request {
     const char *table;  /* csv: which table; NULL = components */
     erg_export_sink sink;
     void *user;
+    bool without_text; /* html: leave out prompt, answer and the texts of tokens */
 };
 
 struct erg_exporter {

@@ -11,6 +11,7 @@ extern const struct erg_exporter erg_export_csv_zip;
 extern const struct erg_exporter erg_export_perfetto;
 extern const struct erg_exporter erg_export_chrome;
 extern const struct erg_exporter erg_export_speedscope;
+extern const struct erg_exporter erg_export_html;
 extern const struct erg_exporter erg_export_erg;
 extern const struct erg_exporter erg_export_sqlite;
 

@@ -82,6 +82,9 @@ int erg_view_attention(const struct erg_view *view, const struct erg_view_range 
 int erg_view_routing(const struct erg_view *view, const struct erg_view_range *range,
                      struct erg_err *err);
 
+/* Regions with carbon intensity and price of electricity: no view of a run, but needed with one. */
+void erg_view_grid(struct erg_jsonw *w);
+
 /*
  * Matrices and power series may be long: as JSON, or as float32 (`floats` then gets the values in
  * the order of the JSON form, NaN for null, and the object has all but those).

@@ -3,10 +3,10 @@
 
 #include "analysis/compare.h"
 #include "analysis/matrix.h"
-#include "analysis/summary.h"
 #include "base/limits.h"
 #include "export/export.h"
 #include "export/tables.h"
+#include "export/view.h"
 #include "server/api_priv.h"
 #include "server/assets.h"
 #include "store/lists.h"
@@ -107,24 +107,8 @@ int erg_get_models(struct erg_call *call, struct erg_err *err)
 
 int erg_get_grid(struct erg_call *call, struct erg_err *err)
 {
-    struct erg_jsonw *w = &call->w;
-    struct erg_grid grid;
     erg_call_begin(call);
-    erg_jsonw_obj_begin(w);
-    erg_jsonw_kstr(w, "source", erg_grid_source);
-    erg_jsonw_kstr(w, "price_source", erg_grid_price_source);
-    erg_jsonw_key(w, "regions");
-    erg_jsonw_arr_begin(w);
-    for (size_t i = 0; erg_grid_at(i, &grid); i++) {
-        erg_jsonw_obj_begin(w);
-        erg_grid_write(&grid, w);
-        erg_jsonw_kstr(w, "code", erg_grid_code(i));
-        erg_jsonw_kbool(w, "preset", grid.year == 0);
-        erg_jsonw_kbool(w, "default", strcmp(grid.region, "us") == 0);
-        erg_jsonw_obj_end(w);
-    }
-    erg_jsonw_arr_end(w);
-    erg_jsonw_obj_end(w);
+    erg_view_grid(&call->w);
     return erg_call_send(call, 200, err);
 }
 

@@ -61,6 +61,8 @@ int erg_get_export(struct erg_call *call, struct erg_err *err)
         return erg_fail(err, ERG_NOT_FOUND, "there is no format '%.32s'", format);
     if (table && strcmp(sending.exporter->name, "csv") != 0)
         return erg_fail(err, ERG_INVALID, "'table' is for format=csv");
+    if (erg_param_text(&call->params, "text") && strcmp(sending.exporter->name, "html") != 0)
+        return erg_fail(err, ERG_INVALID, "'text' is for format=html");
     int rc = erg_call_run(call, &store, err);
     if (rc)
         return rc;
@@ -70,6 +72,7 @@ int erg_get_export(struct erg_call *call, struct erg_err *err)
         .table = table,
         .sink = send_bytes,
         .user = &sending,
+        .without_text = !erg_param_flag(&call->params, "text", true),
     };
     return sending.exporter->write(&request, err);
 }

@@ -99,9 +99,10 @@ static const struct erg_param_spec operations[] = {
 };
 static const struct erg_param_spec deep[] = {TOKEN, FROM_TO, PHASE, END};
 static const struct erg_param_spec file[] = {
-    CHOICE("format", "json|csv|csv.zip|perfetto|chrome|speedscope|erg|sqlite"),
+    CHOICE("format", "json|csv|csv.zip|perfetto|chrome|speedscope|html|erg|sqlite"),
     CHOICE("table", "runs|power_samples|sections|passes|tokens|layers|components|operations|"
                     "host_samples"),
+    FLAG("text"),
     END,
 };
 static const struct erg_param_spec refresh[] = {FLAG("refresh"), END};

@@ -242,7 +242,8 @@ static void put_pass(struct maker *maker, uint32_t phase, uint32_t position, uin
     for (uint32_t i = 0; i < tokens; i++) {
         struct erg_token_head token = {position + i, (int32_t)i * 7 - 1, phase, 0};
         struct erg_buf payload;
-        const char *text = texts[(position + i) % ERG_COUNT(texts)];
+        const char *text =
+            maker->shape->text ? maker->shape->text : texts[(position + i) % ERG_COUNT(texts)];
         erg_buf_init(&payload);
         erg_buf_append(&payload, &token, sizeof token);
         erg_buf_puts(&payload, text);

@@ -17,6 +17,7 @@ struct recording_shape {
     bool deep;       /* attention, routing and extra values */
     bool dies;       /* the last counter falls silent half-way */
     const char *status;
+    const char *text; /* of every token; NULL: some that are awkward in files */
 };
 
 void make_recording(struct erg_buf *out, const struct recording_shape *shape);

@@ -367,7 +367,7 @@ static void test_csv_refuses_other_tables(void **state)
     struct fixture f = open_fixture(&usual);
     struct erg_buf text;
     erg_buf_init(&text);
-    struct erg_export_request request = {f.store, RUN_ID, "secrets", to_buf, &text};
+    struct erg_export_request request = {f.store, RUN_ID, "secrets", to_buf, &text, false};
     assert_int_equal(erg_exporter_find("csv")->write(&request, NULL), ERG_INVALID);
     assert_null(erg_exporter_find("xlsx"));
     close_fixture(&f);
@@ -654,6 +654,13 @@ static int failing_sink(void *user, const void *bytes, size_t len)
     return ++failing->calls == failing->fail_at ? ERG_GONE : 0;
 }
 
+/* A report is no stream of rows: it holds a matrix, and its page is the same for every run; a build
+ * without the dashboard has none. test_export_html tries it. */
+static bool is_stream(const struct erg_exporter *exporter)
+{
+    return strcmp(exporter->name, "html") != 0;
+}
+
 static void test_a_failing_sink_ends_every_export(void **state)
 {
     (void)state;
@@ -663,9 +670,12 @@ static void test_a_failing_sink_ends_every_export(void **state)
     const struct erg_exporter *exporter;
     for (size_t i = 0; (exporter = erg_exporter_at(i)) != NULL; i++) {
         long calls = 0;
+        if (!is_stream(exporter))
+            continue;
         for (long k = 1; k == 1 || k <= calls; k++) {
             struct failing failing = {.fail_at = k == 1 && !calls ? -1 : k};
-            struct erg_export_request request = {f.store, RUN_ID, NULL, failing_sink, &failing};
+            struct erg_export_request request = {f.store,      RUN_ID,   NULL,
+                                                 failing_sink, &failing, false};
             struct erg_err err = {0};
             int rc = exporter->write(&request, &err);
             if (failing.fail_at < 0) {
@@ -689,7 +699,8 @@ static void test_a_run_that_is_not_there(void **state)
     const struct erg_exporter *exporter;
     for (size_t i = 0; (exporter = erg_exporter_at(i)) != NULL; i++) {
         struct failing failing = {0};
-        struct erg_export_request request = {f.store, "nothing", "runs", failing_sink, &failing};
+        struct erg_export_request request = {f.store,      "nothing", "runs",
+                                             failing_sink, &failing,  false};
         assert_int_equal(exporter->write(&request, NULL), ERG_NOT_FOUND);
     }
     close_fixture(&f);
@@ -704,8 +715,10 @@ static void test_running_out_of_memory(void **state)
     struct fixture f = open_fixture(&shape);
     const struct erg_exporter *exporter;
     for (size_t i = 0; (exporter = erg_exporter_at(i)) != NULL; i++) {
+        if (!is_stream(exporter))
+            continue;
         struct failing whole = {0};
-        struct erg_export_request request = {f.store, RUN_ID, NULL, failing_sink, &whole};
+        struct erg_export_request request = {f.store, RUN_ID, NULL, failing_sink, &whole, false};
         assert_int_equal(exporter->write(&request, NULL), 0);
         bool missed = true;
         for (long k = 1; missed; k++) {
@@ -741,7 +754,10 @@ static void test_memory_does_not_grow_with_the_run(void **state)
         const struct erg_exporter *exporter;
         for (size_t i = 0; (exporter = erg_exporter_at(i)) != NULL; i++) {
             struct failing failing = {0};
-            struct erg_export_request request = {f.store, RUN_ID, NULL, failing_sink, &failing};
+            if (!is_stream(exporter))
+                continue;
+            struct erg_export_request request = {f.store,      RUN_ID,   NULL,
+                                                 failing_sink, &failing, false};
             heap.live = heap.peak = 0;
             heap.watching = true;
             assert_int_equal(exporter->write(&request, NULL), 0);
@@ -752,6 +768,8 @@ static void test_memory_does_not_grow_with_the_run(void **state)
         close_fixture(&f);
     }
     for (size_t i = 0; erg_exporter_at(i); i++) {
+        if (!is_stream(erg_exporter_at(i)))
+            continue;
         if (strcmp(erg_exporter_at(i)->name, "speedscope") != 0) /* sums over all tokens */
             assert_true(bytes[1][i] > 4 * bytes[0][i]);
         assert_true(peaks[1][i] < 1 << 20);

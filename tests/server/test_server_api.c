@@ -333,7 +333,8 @@ static void test_senseless_requests(void **state)
         {API "/runs?same_prompt_as=nobody", "no run", 404},
         {API "/runs/groups", "'by'", 400},
         {API "/export/last?format=json&table=tokens", "'table'", 400},
-        {API "/export/last?format=html", "'format'", 400},
+        {API "/export/last?format=xlsx", "'format'", 400},
+        {API "/export/last?format=json&text=false", "'text'", 400},
     };
     struct rig rig;
     (void)state;

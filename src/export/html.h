@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERG_EXPORT_HTML_H
+#define ERG_EXPORT_HTML_H
+
+#include "export/out.h"
+#include "export/view.h"
+
+/*
+ * The data of a report: answers of the server, each in a script element of its own, which a browser
+ * takes for data (docs/exports.md; web/src/report/answers.ts reads them).
+ */
+struct erg_html {
+    struct erg_out out;
+    const struct erg_export_request *request;
+    struct erg_view_split split;
+    struct erg_run_sums sums;
+    /* What matrices may take, in base64: times and energies, statistics. */
+    size_t most_cost_bytes, most_statistics_bytes;
+    struct erg_err *err;
+};
+
+/* How an answer is written: as JSON, as gzip of it in base64, or as a packed stack of matrices. */
+enum erg_html_form { ERG_HTML_JSON, ERG_HTML_GZIP, ERG_HTML_STACK };
+
+/* Bytes as they are. 0 or the failure of buffer or sink, in words. */
+int erg_html_put(struct erg_html *html, const void *bytes, size_t len);
+int erg_html_puts(struct erg_html *html, const char *text);
+
+/* Around the content of an element; `rest` is what follows "/run/ID". */
+int erg_html_begin(struct erg_html *html, const char *rest, enum erg_html_form form);
+int erg_html_end(struct erg_html *html);
+
+/* An erg_jsonw_sink: JSON that can stand in an element, nothing in it ends that. User: erg_html. */
+int erg_html_put_json(void *html, const char *bytes, size_t len);
+
+/* All matrices, one for each pass; passes are joined where the file would become too large. */
+int erg_html_put_stacks(struct erg_html *html);
+
+#endif
