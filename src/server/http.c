@@ -31,6 +31,7 @@ enum {
     ADOPTED_MAX = 64,
     FRAMES_AT_ONCE = 16,
     TICK_MS = 50,
+    PAUSE_MS = 100,
     NO_TIME_FOR_MORE = 1013,
     GOING_AWAY = 1001,
     DESCRIPTORS_MAX = SLOTS + (int)ERG_MAX_WEBSOCKETS + 64,
@@ -284,6 +285,28 @@ static void look_around(struct erg_http *http)
     }
 }
 
+/* Without descriptors nobody can be taken in; a while later there may be some again. */
+static void pause_listening(struct lws *wsi)
+{
+    lws_rx_flow_control(wsi, 0);
+    lws_set_timer_usecs(wsi, PAUSE_MS * LWS_US_PER_MS);
+}
+
+static void accept_some(struct erg_http *http, struct lws *wsi)
+{
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        int fd = erg_system_accept(lws_get_socket_fd(wsi));
+        if (fd >= 0)
+            add_connection(http, fd);
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            pause_listening(wsi);
+            return;
+        } /* else one that was reset before it was taken */
+    }
+}
+
 static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                        size_t len)
 {
@@ -291,14 +314,10 @@ static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *
     struct erg_http *http = http_of(wsi);
     if (reason == LWS_CALLBACK_EVENT_WAIT_CANCELLED && http->vhost)
         look_around(http);
-    if (reason != LWS_CALLBACK_RAW_RX_FILE)
-        return 0;
-    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-        int fd = erg_system_accept(lws_get_socket_fd(wsi));
-        if (fd < 0)
-            break;
-        add_connection(http, fd);
-    }
+    else if (reason == LWS_CALLBACK_RAW_RX_FILE)
+        accept_some(http, wsi);
+    else if (reason == LWS_CALLBACK_TIMER)
+        lws_rx_flow_control(wsi, 1);
     return 0;
 }
 

@@ -5,8 +5,13 @@
 #include "server/rig.h"
 
 #include <jansson.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define HOST "Host: 127.0.0.1:%d\r\n"
 
@@ -280,6 +285,44 @@ static void test_close_waits(void **state)
     client_close(&client);
 }
 
+/* Connections that come while there are no descriptors are served when there are some again. */
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rlimit limit, none;
+    struct client clients[3];
+    rig_open(&rig, NULL, NULL);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)rig.port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (size_t i = 0; i < ERG_COUNT(clients); i++)
+        client_attach(&clients[i], socket(AF_INET, SOCK_STREAM, 0));
+    int next = dup(clients[0].fd); /* all below are taken */
+    assert_true(next > clients[2].fd);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = (rlim_t)next;
+    close(next);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (size_t i = 0; i < ERG_COUNT(clients); i++) {
+        char text[128];
+        assert_int_equal(connect(clients[i].fd, (struct sockaddr *)&address, sizeof address), 0);
+        snprintf(text, sizeof text, "GET /echo HTTP/1.1\r\n" HOST "\r\n", rig.port);
+        client_puts(&clients[i], text);
+    }
+    struct pollfd answered = {.fd = clients[0].fd, .events = POLLIN};
+    assert_int_equal(poll(&answered, 1, 200), 0); /* long enough for a look or two */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (size_t i = 0; i < ERG_COUNT(clients); i++) {
+        struct reply reply = client_reply(&clients[i], false);
+        assert_int_equal(reply.status, 200);
+        reply_free(&reply);
+        client_close(&clients[i]);
+    }
+    rig_close(&rig);
+}
+
 /* One that does not finish is left behind, and says so. */
 static void test_close_leaves(void **state)
 {
@@ -351,7 +394,7 @@ int main(void)
         cmocka_unit_test(test_client_leaves), cmocka_unit_test(test_half_close),
         cmocka_unit_test(test_expect),        cmocka_unit_test(test_close_waits),
         cmocka_unit_test(test_close_leaves),  cmocka_unit_test(test_log),
-        cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_ports),         cmocka_unit_test(test_no_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
