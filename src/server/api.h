@@ -20,6 +20,7 @@
 struct erg_api;
 
 struct erg_queue;
+struct erg_run_rules;
 
 /* A power source as the runs of this server see it, for GET /metrics. */
 struct erg_sensor_state {
@@ -33,8 +34,9 @@ struct erg_api_options {
     const struct erg_model_dirs *model_dirs;
     const struct erg_root *root;
     const struct erg_clock *clock;
-    const char *power_spec;  /* of runs that do not say; NULL = auto */
-    struct erg_queue *queue; /* of runs; NULL: none can be made here */
+    const char *power_spec;                /* of runs that do not say; NULL = auto */
+    struct erg_queue *queue;               /* of runs; NULL: none can be made here */
+    const struct erg_run_rules *run_rules; /* of what is put into it */
     /* What is known of the sensors of runs made here: how many of `room`; NULL = nothing. */
     size_t (*sensors)(struct erg_queue *queue, struct erg_sensor_state *out, size_t room);
 };

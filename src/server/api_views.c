@@ -131,6 +131,8 @@ int erg_get_run(struct erg_call *call, struct erg_err *err)
     int rc = detail_of(erg_param_text(&call->params, "detail"), &detail, err);
     if (rc == 0)
         rc = open_run(call, &known, err);
+    if (rc == ERG_NOT_FOUND && erg_answer_ticket(call, &rc, err))
+        return rc;
     if (rc || known)
         return rc;
     struct erg_view view = view_of(call);

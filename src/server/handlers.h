@@ -10,6 +10,9 @@
 int erg_post_generate(struct erg_call *call, struct erg_err *err);
 int erg_post_cancel(struct erg_call *call, struct erg_err *err);
 int erg_get_queue(struct erg_call *call, struct erg_err *err);
+/* A run that is not in the store, as far as the queue knows it: true when it does, with what came
+ * of the answer. */
+bool erg_answer_ticket(struct erg_call *call, int *out_status, struct erg_err *err);
 
 /* api_runs.c: lists of runs, labels, deletion */
 int erg_get_runs(struct erg_call *call, struct erg_err *err);

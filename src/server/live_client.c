@@ -16,6 +16,8 @@
 struct client {
     const struct erg_live_stream *stream;
     uint64_t cursor;
+    uint64_t joined; /* where it began */
+    bool resumed;    /* it has said where to go on */
     bool in_batch;
     uint64_t until; /* newest number of the batch */
     int64_t next_batch_ns;
@@ -31,8 +33,8 @@ static void *on_open(void *user)
         return NULL;
     client->stream = stream;
     client->last_tick_ns = erg_clock_now_ns(stream->clock);
-    client->next_batch_ns = client->last_tick_ns;
-    client->cursor = erg_ring_join(stream->ring);
+    client->next_batch_ns = client->last_tick_ns + BATCH_NS; /* it may want to say where to go on */
+    client->cursor = client->joined = erg_ring_join(stream->ring);
     return client;
 }
 
@@ -62,7 +64,14 @@ static int on_message(void *user, const char *text, size_t len)
     uint64_t since;
     if (!parse_resume(text, len, &since))
         return ERG_CLOSE_POLICY;
-    client->cursor = erg_ring_resume(client->stream->ring, since);
+    uint64_t cursor = erg_ring_resume(client->stream->ring, since);
+    /* What it has been sent before it was heard need not come again. */
+    bool is_behind = !client->resumed && cursor >= client->joined && cursor < client->cursor;
+    if (!is_behind)
+        client->cursor = cursor;
+    if (!client->resumed)
+        client->next_batch_ns = INT64_MIN;
+    client->resumed = true;
     client->in_batch = false;
     return 0;
 }
@@ -71,7 +80,7 @@ static int on_message(void *user, const char *text, size_t len)
 static void begin_batch(struct client *client, int64_t now_ns)
 {
     client->in_batch = true;
-    if (now_ns - client->next_batch_ns < BATCH_NS)
+    if (client->next_batch_ns > now_ns - BATCH_NS)
         client->next_batch_ns += BATCH_NS;
     else
         client->next_batch_ns = now_ns + BATCH_NS;

@@ -25,12 +25,10 @@ void rig_prepare(struct rig *rig)
 void rig_start(struct rig *rig)
 {
     struct erg_err err = {0};
-    rig->options = (struct erg_api_options){
-        .store_path = rig->temp.path,
-        .model_dirs = &rig->dirs,
-        .root = &rig->root,
-        .clock = erg_clock_system(),
-    };
+    rig->options.store_path = rig->temp.path;
+    rig->options.model_dirs = &rig->dirs;
+    rig->options.root = &rig->root;
+    rig->options.clock = erg_clock_system();
     if (erg_api_open(&rig->api, &rig->options, &err))
         fail_msg("%s", err.text);
 }

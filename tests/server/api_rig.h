@@ -31,7 +31,8 @@ struct answer {
 /* A store with the run of make_recording(), deep and with energies; RIG_RUN is its id. */
 #define RIG_RUN "20261120-131843-0a1b2c"
 void rig_open(struct rig *rig);
-/* The store is somebody else's to fill, at rig->temp.path, before rig_start(). */
+/* The store is somebody else's to fill, at rig->temp.path, before rig_start(); and so are those
+ * options that rig_start() does not set. */
 void rig_prepare(struct rig *rig);
 void rig_start(struct rig *rig);
 void rig_close(struct rig *rig);

@@ -23,7 +23,7 @@ void client_open(struct client *client, int port)
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    client_attach(client, socket(AF_INET, SOCK_STREAM, 0));
+    client_attach(client, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     assert_true(client->fd >= 0);
     assert_int_equal(connect(client->fd, (struct sockaddr *)&address, sizeof address), 0);
 }

@@ -166,11 +166,12 @@ static int64_t number(const json_t *frame, const char *key)
     return json_integer_value(json_object_get(frame, key));
 }
 
-/* Read until a frame of that type: its tokens, each once and in order. Returns the last number. */
+/* Reading until a frame of a type, or so many tokens: each comes once and in order. */
 struct reading {
     int64_t seq, next_token; /* index of the next token */
     int tokens, gaps;
     int64_t missing;
+    bool may_repeat; /* at the beginning */
 };
 
 static void read_until(struct client *client, struct reading *reading, const char *type, int tokens)
@@ -179,7 +180,13 @@ static void read_until(struct client *client, struct reading *reading, const cha
     while (!done && (!tokens || reading->tokens < tokens)) {
         json_t *frame = next_frame(client);
         int64_t seq = number(frame, "seq");
-        assert_true(seq > reading->seq);
+        /* What was sent before the server had read since_seq is told apart by its number. */
+        assert_true(seq > reading->seq || reading->may_repeat);
+        if (seq <= reading->seq) {
+            json_decref(frame);
+            continue;
+        }
+        reading->may_repeat = false;
         reading->seq = seq;
         if (strcmp(type_of(frame), "token_complete") == 0) {
             int64_t index = number(frame, "index");
@@ -280,18 +287,8 @@ static void test_resume(void **state)
         await(&live.open, 0);
         watch(&live, &client);
         snprintf(text, sizeof text, "{\"since_seq\":%lld}", (long long)reading.seq);
-        /* What it is sent before the server has read this is told apart by its number. */
         send_text(&client, text);
-        json_t *frame;
-        while (number(frame = next_frame(&client), "seq") <= reading.seq)
-            json_decref(frame);
-        if (strcmp(type_of(frame), "token_complete") == 0) {
-            assert_int_equal(number(frame, "index"), reading.next_token);
-            reading.next_token++;
-            reading.tokens++;
-        }
-        reading.seq = number(frame, "seq");
-        json_decref(frame);
+        reading.may_repeat = true;
     }
     read_until(&client, &reading, "inference_complete", 0);
     assert_int_equal(reading.tokens, TOKENS);

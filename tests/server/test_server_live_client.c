@@ -31,6 +31,15 @@ static void rig_init(struct rig *rig, size_t ring_bytes)
     rig->handler = erg_live_handler(&rig->stream);
 }
 
+/* A client that has been there for a moment, and has said nothing. */
+static void *open_client(struct rig *rig)
+{
+    void *client = rig->handler.open(rig->handler.user);
+    assert_non_null(client);
+    rig->now_ns += 100 * MS;
+    return client;
+}
+
 static void put_event(struct rig *rig)
 {
     static const char text[] = "{\"type\":\"event\"}";
@@ -76,7 +85,7 @@ static void test_ten_batches_a_second(void **state)
     (void)state;
     struct rig rig;
     rig_init(&rig, 1 << 16);
-    void *client = rig.handler.open(rig.handler.user);
+    void *client = open_client(&rig);
     int batches = 0, frames = 0;
     /* Asked every 7 ms for ten seconds, with something new each time. */
     for (int i = 0; i < 10000 / 7; i++, rig.now_ns += 7 * MS) {
@@ -98,7 +107,7 @@ static void test_no_delay_after_a_pause(void **state)
     (void)state;
     struct rig rig;
     rig_init(&rig, 1 << 16);
-    void *client = rig.handler.open(rig.handler.user);
+    void *client = open_client(&rig);
     for (int i = 0; i < 5; i++) {
         rig.now_ns += 1000 * MS;
         assert_int_equal(take_all(&rig, client), 0);
@@ -118,7 +127,7 @@ static void test_state_is_conflated(void **state)
     (void)state;
     struct rig rig;
     rig_init(&rig, 1 << 16);
-    void *client = rig.handler.open(rig.handler.user);
+    void *client = open_client(&rig);
     for (int i = 0; i < 50; i++)
         put_state(&rig);
     assert_int_equal(take_all(&rig, client), 1);
@@ -150,14 +159,17 @@ static void test_messages(void **state)
     (void)state;
     struct rig rig;
     rig_init(&rig, 1 << 16);
-    void *client = rig.handler.open(rig.handler.user);
+    void *client = open_client(&rig);
     for (size_t i = 0; i < ERG_COUNT(wrong); i++)
         assert_int_equal(send_text(&rig, client, wrong[i]), ERG_CLOSE_POLICY);
     for (int i = 0; i < 5; i++)
         put_event(&rig);
     assert_int_equal(take_all(&rig, client), 5);
     rig.now_ns += 100 * MS;
+    /* The first time that is what it has already; then it is what it wants. */
     assert_int_equal(send_text(&rig, client, " {\"since_seq\": 3}\n"), 0);
+    assert_int_equal(take_all(&rig, client), 0);
+    assert_int_equal(send_text(&rig, client, "{\"since_seq\": 3}"), 0);
     assert_int_equal(take_all(&rig, client), 2);
     rig.now_ns += 100 * MS;
     assert_int_equal(send_text(&rig, client, "{\"since_seq\":0}"), 0);
@@ -176,7 +188,7 @@ static void test_storm_of_resumes(void **state)
     (void)state;
     struct rig rig;
     rig_init(&rig, 1 << 16);
-    void *client = rig.handler.open(rig.handler.user);
+    void *client = open_client(&rig);
     int frames = 0;
     for (int i = 0; i < 10; i++)
         put_event(&rig);
@@ -195,8 +207,8 @@ static void test_cut_off(void **state)
     (void)state;
     struct rig rig;
     rig_init(&rig, 1 << 16);
-    void *stuck = rig.handler.open(rig.handler.user), *slow = rig.handler.open(rig.handler.user);
     int64_t begun_ns = rig.now_ns;
+    void *stuck = rig.handler.open(rig.handler.user), *slow = open_client(&rig);
     int rc = 0;
     for (int i = 0; rc == 0; i++) {
         rig.now_ns += 50 * MS;
@@ -216,13 +228,35 @@ static void test_cut_off(void **state)
     erg_ring_free(rig.ring);
 }
 
+/* A client that comes back says so at once; it is not sent what it has, nor kept waiting. */
+static void test_coming_back(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, 1 << 16);
+    erg_ring_begin_run(rig.ring);
+    for (int i = 0; i < 10; i++)
+        put_event(&rig);
+    void *quick = rig.handler.open(rig.handler.user), *late = rig.handler.open(rig.handler.user);
+    assert_int_equal(take_all(&rig, quick), 0);
+    assert_int_equal(send_text(&rig, quick, "{\"since_seq\":8}"), 0);
+    assert_int_equal(take_all(&rig, quick), 2);
+    rig.now_ns += 100 * MS;
+    assert_int_equal(take(&rig, late, 5), 5);
+    assert_int_equal(send_text(&rig, late, "{\"since_seq\":8}"), 0);
+    assert_int_equal(take_all(&rig, late), 2);
+    rig.handler.close(quick);
+    rig.handler.close(late);
+    erg_ring_free(rig.ring);
+}
+
 static void test_watchers_are_counted(void **state)
 {
     (void)state;
     struct rig rig;
     rig_init(&rig, 1 << 16);
     assert_false(erg_ring_is_watched(rig.ring, rig.now_ns));
-    void *client = rig.handler.open(rig.handler.user);
+    void *client = open_client(&rig);
     assert_true(erg_ring_is_watched(rig.ring, rig.now_ns));
     rig.handler.close(client);
     assert_true(erg_ring_is_watched(rig.ring, rig.now_ns));
@@ -275,7 +309,7 @@ static void test_random_paces(void **state)
         memset(is_event, 0, sizeof is_event);
         rig_init(&rig, 3000 + test_below(&random, 30000));
         for (int c = 0; c < CLIENTS; c++)
-            readers[c].client = rig.handler.open(rig.handler.user);
+            readers[c].client = open_client(&rig);
         for (int step = 0; step < STEPS; step++) {
             rig.now_ns += (int64_t)test_below(&random, 60) * MS;
             for (uint64_t n = test_below(&random, 30); n; n--) {
@@ -315,7 +349,8 @@ int main(void)
         cmocka_unit_test(test_ten_batches_a_second), cmocka_unit_test(test_no_delay_after_a_pause),
         cmocka_unit_test(test_state_is_conflated),   cmocka_unit_test(test_messages),
         cmocka_unit_test(test_storm_of_resumes),     cmocka_unit_test(test_cut_off),
-        cmocka_unit_test(test_watchers_are_counted), cmocka_unit_test(test_random_paces),
+        cmocka_unit_test(test_coming_back),          cmocka_unit_test(test_watchers_are_counted),
+        cmocka_unit_test(test_random_paces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
