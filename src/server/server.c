@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* An engine is kept warm for as long as somebody may think about the next prompt. */
-enum { RING_BYTES = 16 << 20, WAITING_MAX = 64, WARM_S = 300 };
+enum { RING_BYTES = 16 << 20, WAITING_MAX = 64, WARM_S = 300, IDLE_S = 1 };
 
 /* Of the two seconds a server has to end: what is answered, then what is made. */
 enum { ANSWERS_MS = 1100, RUN_MS = 400 };
@@ -26,6 +26,7 @@ struct erg_server {
     struct erg_live_stream stream;
     struct erg_ws_handler websocket;
     struct erg_queue *queue;
+    struct erg_run_rules run_rules;
     struct erg_api *api;
     struct erg_keeper *keeper;
     struct erg_http *http;
@@ -79,6 +80,10 @@ static int open_runs(struct erg_server *server, struct erg_err *err)
                                                         .log = on_note},
                                               .warm_ns = WARM_S * NS_PER_S,
                                               .max_waiting = WAITING_MAX};
+    server->run_rules = (struct erg_run_rules){.model_dirs = o->model_dirs,
+                                               .store_path = o->store_path,
+                                               .power_spec = o->power_spec,
+                                               .idle_ns = IDLE_S * NS_PER_S};
     return erg_queue_open(&server->queue, &options, err);
 }
 
@@ -90,7 +95,8 @@ static int open_api(struct erg_server *server, struct erg_err *err)
                                             .root = o->root,
                                             .clock = o->clock,
                                             .power_spec = o->power_spec,
-                                            .queue = server->queue};
+                                            .queue = server->queue,
+                                            .run_rules = &server->run_rules};
     int rc = erg_api_open(&server->api, &options, err);
     if (rc == 0 && o->keep_ns > 0)
         rc = erg_keeper_open(&server->keeper, o->store_path, o->keep_ns, o->clock, on_note, server,
