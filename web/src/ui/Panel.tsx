@@ -163,7 +163,7 @@ export function Failure({
 }) {
   const hint = error instanceof ApiError ? error.hint : null;
   return (
-    <div className={styles["instead"]} role="alert">
+    <div className={styles["failure"]} role="alert">
       <p>
         <strong>This failed:</strong> {messageOf(error)}
       </p>

@@ -51,15 +51,7 @@ function Rows({ status }: { readonly status: PowerStatus }) {
   const absent = by("absent");
   return (
     <div className={styles["sensors"]}>
-      {!status.has_sensor && (
-        <p className={styles["advice"]}>
-          <strong>
-            {status.ready ? "Joules here are estimates." : "There are no joules here."}
-          </strong>{" "}
-          {status.advice ??
-            "No sensor can be read on this machine; times are measured all the same."}
-        </p>
-      )}
+      <Basis status={status} />
       <ul>
         {ORDER.filter((state) => state !== "absent")
           .flatMap(by)
@@ -80,6 +72,24 @@ function Rows({ status }: { readonly status: PowerStatus }) {
         </details>
       )}
     </div>
+  );
+}
+
+/** What the joules of a run rest on. */
+function Basis({ status }: { readonly status: PowerStatus }) {
+  if (status.default_spec !== "auto") {
+    return (
+      <p className={styles["advice"]} data-kind="told">
+        Runs take their power from <code>{status.default_spec}</code>, as the server was told.
+      </p>
+    );
+  }
+  if (status.has_sensor) return null;
+  return (
+    <p className={styles["advice"]}>
+      <strong>{status.ready ? "Joules here are estimates:" : "There are no joules here:"}</strong>{" "}
+      {status.advice ?? "no sensor can be read on this machine; times are measured all the same"}
+    </p>
   );
 }
 
