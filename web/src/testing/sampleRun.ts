@@ -511,11 +511,10 @@ function reportOf(
     domains: whole.mj === null ? [] : [{ domain: "cpu", energy_mj: whole.mj, share_ratio: 1 }],
     ...tablesOf(rows, sums, whole),
     hottest_components: [],
-    profiled: {
-      passes: passes.filter(({ pass }) => pass.profiled).length,
-      of_passes: passes.length,
-      prefill_scale: 1,
-      decode_scale: 1,
-    },
+    profiled: (["prefill", "decode"] as const).map((phase) => {
+      const own = passes.filter(({ pass }) => pass.phase === phase);
+      const taken = own.filter(({ pass }) => pass.profiled).length;
+      return { phase, passes: own.length, profiled_passes: taken, time_scale: 1, energy_scale: 1 };
+    }),
   };
 }

@@ -255,10 +255,11 @@ function componentRule(rules: Rules, phase: Phase): void {
     top.group === "other" && mean > 0
       ? ` It costs as much as ${(basis.of(top) / mean).toFixed(1)} layers.`
       : "";
+  const perPass = basis.noun === "energy" ? top.average_energy_mj : top.average_duration_ms;
   rules.add({
     id: `component-${phase}`,
     text: `${top.component} is the costliest component: ${percent(share)} of ${text}.`,
-    detail: `${basis.format(top.average_energy_mj !== null && basis.noun === "energy" ? top.average_energy_mj : top.average_duration_ms)} per pass.${outside} (${rules.how()})`,
+    detail: `${perPass === null ? "" : `${basis.format(perPass)} per pass.`}${outside} (${rules.how()})`.trim(),
     share: basis.of(top) / (basis.total || 1),
     grade: rules.inside(phase),
     target: { phase, layers: null, components: [top.component] },

@@ -58,9 +58,17 @@ function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((one): one is string => typeof one === "string") : [];
 }
 
+/** Of prefill and decode together: passes, and those that were profiled. */
+function profiledOf({ profiled }: RunReport): { passes: number; of_passes: number } {
+  const sum = (of: (phase: RunReport["profiled"][number]) => number) =>
+    profiled.reduce((total, phase) => total + of(phase), 0);
+  return { passes: sum((phase) => phase.profiled_passes), of_passes: sum((phase) => phase.passes) };
+}
+
 /** What makes the figures doubtful, each said once. */
 export function warningsOf(report: RunReport): string[] {
-  const { power, profiler, conditions, profiled } = report;
+  const { power, profiler, conditions } = report;
+  const profiled = profiledOf(report);
   const warnings = [...power.warnings, ...strings(conditions["warnings"])];
   if (power.coverage_ratio !== null && power.coverage_ratio < 0.95) {
     warnings.push(`power readings cover ${formatRatio(power.coverage_ratio)} of the run`);
@@ -154,7 +162,7 @@ export function factsOf(report: RunReport): FactGroup[] {
         ["overhead", overheadText(report)],
         ["how it was compared", profiler.overhead_pct === null ? null : profiler.method],
         ["instrument", profiler.instrument],
-        ["passes taken apart", `${report.profiled.passes} of ${report.profiled.of_passes}`],
+        ["passes taken apart", `${profiledOf(report).passes} of ${profiledOf(report).of_passes}`],
         ["dropped events", formatCount(profiler.dropped_events)],
         [
           "stored per token",
