@@ -135,7 +135,8 @@ static inline json_t *queue_rig_describe(struct queue_rig *rig, const char *id)
     return json;
 }
 
-/* Wait until the queue says that of the run; fails after 60 s. */
+/* Wait until the queue says that of the run, and that a run that goes on has tokens: before it has
+ * begun there is nothing to keep of it. Fails after 60 s. */
 static inline void queue_rig_await(struct queue_rig *rig, const char *id, const char *status)
 {
     for (int looks = 0; looks < 12000; looks++) {
@@ -145,7 +146,9 @@ static inline void queue_rig_await(struct queue_rig *rig, const char *id, const 
         json_array_foreach(json_object_get(list, "runs"), i, run)
         {
             found |= strcmp(json_string_value(json_object_get(run, "run_id")), id) == 0 &&
-                     strcmp(json_string_value(json_object_get(run, "status")), status) == 0;
+                     strcmp(json_string_value(json_object_get(run, "status")), status) == 0 &&
+                     (strcmp(status, "running") != 0 ||
+                      json_integer_value(json_object_get(run, "tokens")) > 0);
         }
         json_decref(list);
         if (found)
