@@ -10,14 +10,20 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* Some systems give threads half a megabyte, which SQLite and a few path names can use up. */
-enum { STACK_BYTES = 2 << 20 };
+/*
+ * Some systems give threads half a megabyte, which SQLite and a few path names can use up. A thread
+ * waits a while for another job: beside engines that keep all processors busy, one that is woken
+ * gets its turn at once, and a new one does not.
+ */
+enum { STACK_BYTES = 2 << 20, REST_S = 10 };
 
 struct erg_jobs {
     pthread_mutex_t mutex;
-    pthread_cond_t one_less;
+    pthread_cond_t one_less, one_more;
     size_t max_count, running;
-    bool is_freed; /* the last thread frees this */
+    size_t threads, idle;  /* idle: those that wait, less the jobs that are queued for them */
+    struct erg_job *first; /* of these */
+    bool is_freed;         /* the last thread frees this */
     void (*handle)(void *user, struct erg_exchange *x);
     void *user;
     void (*notify)(void *user);
@@ -32,6 +38,7 @@ struct erg_jobs *erg_jobs_new(size_t max_count, void (*handle)(void *user, struc
         return NULL;
     pthread_mutex_init(&jobs->mutex, NULL);
     erg_system_cond_init(&jobs->one_less);
+    erg_system_cond_init(&jobs->one_more);
     jobs->max_count = max_count;
     jobs->handle = handle;
     jobs->user = user;
@@ -43,6 +50,7 @@ struct erg_jobs *erg_jobs_new(size_t max_count, void (*handle)(void *user, struc
 static void destroy(struct erg_jobs *jobs)
 {
     pthread_cond_destroy(&jobs->one_less);
+    pthread_cond_destroy(&jobs->one_more);
     pthread_mutex_destroy(&jobs->mutex);
     free(jobs);
 }
@@ -64,7 +72,8 @@ void erg_jobs_free(struct erg_jobs *jobs)
         return;
     pthread_mutex_lock(&jobs->mutex);
     jobs->is_freed = true;
-    bool is_last = jobs->running == 0;
+    bool is_last = jobs->threads == 0;
+    pthread_cond_broadcast(&jobs->one_more);
     pthread_mutex_unlock(&jobs->mutex);
     if (is_last)
         destroy(jobs);
@@ -154,19 +163,39 @@ void erg_job_answer(struct erg_job *job, void (*answer)(void *user, struct erg_e
     erg_answer_end(&job->answer, x.is_cut);
 }
 
+/* With the mutex held: the next job of a thread that has none, NULL = it has waited long enough. */
+static struct erg_job *wait_for_job(struct erg_jobs *jobs)
+{
+    int64_t deadline_ns = erg_system_now_ns() + REST_S * INT64_C(1000000000);
+    int rc = 0;
+    jobs->idle++;
+    while (!jobs->first && !jobs->is_freed && rc == 0)
+        rc = erg_system_cond_wait_until(&jobs->one_more, &jobs->mutex, deadline_ns);
+    struct erg_job *job = jobs->first;
+    if (job)
+        jobs->first = job->next;
+    else
+        jobs->idle--;
+    return job;
+}
+
 static void *run(void *user)
 {
     struct erg_job *job = user;
     struct erg_jobs *jobs = job->jobs;
-    erg_job_answer(job, jobs->handle, jobs->user);
-    drop_reference(job);
-    pthread_mutex_lock(&jobs->mutex);
-    jobs->running--;
-    bool is_last = jobs->is_freed && jobs->running == 0;
-    pthread_cond_broadcast(&jobs->one_less);
-    pthread_mutex_unlock(&jobs->mutex);
-    if (is_last)
-        destroy(jobs);
+    while (job) {
+        erg_job_answer(job, jobs->handle, jobs->user);
+        drop_reference(job);
+        pthread_mutex_lock(&jobs->mutex);
+        jobs->running--;
+        pthread_cond_broadcast(&jobs->one_less);
+        job = wait_for_job(jobs);
+        jobs->threads -= !job;
+        bool is_last = jobs->is_freed && jobs->threads == 0;
+        pthread_mutex_unlock(&jobs->mutex);
+        if (is_last)
+            destroy(jobs);
+    }
     return NULL;
 }
 
@@ -187,22 +216,33 @@ static int start_thread(void *(*function)(void *), void *user)
     return failure ? ERG_NOMEM : 0;
 }
 
+/* With the mutex held: to a thread that waits, or to a new one. */
+static int hand_over(struct erg_jobs *jobs, struct erg_job *job)
+{
+    if (jobs->idle > 0) {
+        job->next = jobs->first;
+        jobs->first = job;
+        jobs->idle--;
+        pthread_cond_signal(&jobs->one_more);
+        return 0;
+    }
+    int rc = start_thread(run, job);
+    jobs->threads += rc == 0;
+    return rc;
+}
+
 int erg_job_start(struct erg_job *job)
 {
     struct erg_jobs *jobs = job->jobs;
     pthread_mutex_lock(&jobs->mutex);
     int rc = jobs->running < jobs->max_count ? 0 : ERG_BUSY;
-    jobs->running += rc == 0;
-    pthread_mutex_unlock(&jobs->mutex);
-    if (rc)
-        return rc;
-    __atomic_add_fetch(&job->references, 1, __ATOMIC_RELAXED);
-    rc = start_thread(run, job);
-    if (rc == 0)
-        return 0;
-    __atomic_sub_fetch(&job->references, 1, __ATOMIC_RELAXED);
-    pthread_mutex_lock(&jobs->mutex);
-    jobs->running--;
+    if (rc == 0) {
+        __atomic_add_fetch(&job->references, 1, __ATOMIC_RELAXED);
+        rc = hand_over(jobs, job);
+        if (rc)
+            __atomic_sub_fetch(&job->references, 1, __ATOMIC_RELAXED);
+        jobs->running += rc == 0;
+    }
     pthread_mutex_unlock(&jobs->mutex);
     return rc;
 }

@@ -5,9 +5,9 @@
 #include "server/answer.h"
 
 /*
- * Requests being handled, each on a thread of its own that is gone afterwards. A job belongs to
- * two: its thread, which writes the answer, and its connection, which sends it. A connection that
- * goes leaves the thread to finish alone.
+ * Requests being handled, each on a thread that does nothing else meanwhile. A job belongs to two:
+ * its thread, which writes the answer, and its connection, which sends it. A connection that goes
+ * leaves the thread to finish alone.
  */
 struct erg_jobs;
 
@@ -30,6 +30,7 @@ struct erg_job {
     int status; /* of the answer; may be read once the pipe has ended */
     int64_t begin_ns;
     int references;
+    struct erg_job *next; /* in jobs.c */
 };
 
 /*
