@@ -8,7 +8,7 @@ function(ergon_room name)
 endfunction()
 
 # Tests of what only Linux has: mounts, /proc, device numbers.
-set(ERGON_LINUX_TESTS store_open record_session system_abuse system_import system_kill engine_run)
+set(ERGON_LINUX_TESTS store_open record_session system_abuse system_import system_kill system_live engine_run)
 
 # ergon_test(NAME [SOURCES file…] [LINK target…] [LABELS label…] [WRAP symbol…]): one cmocka program,
 # test_NAME.c unless SOURCES says otherwise, run in the source tree's tests/ folder. WRAP names
