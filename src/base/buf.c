@@ -34,7 +34,7 @@ void erg_buf_clear(struct erg_buf *buf)
 /* Room for `more` bytes and a NUL. */
 static int reserve(struct erg_buf *buf, size_t more)
 {
-    if (buf->status)
+    if (buf->status || (buf->len < buf->capacity && more < buf->capacity - buf->len))
         return buf->status;
     if (more >= ERG_MAX_BUF_BYTES - buf->len)
         return buf->status = ERG_LIMIT;

@@ -5,7 +5,6 @@
 #include "base/utf8.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,10 +105,20 @@ void erg_jsonw_arr_end(struct erg_jsonw *w)
     end(w, ']');
 }
 
-static void put_escaped(struct erg_buf *buf, const char *text, size_t len)
+/* Bytes that stand for themselves. */
+static size_t plain_length(const char *text, size_t len)
 {
     size_t i = 0;
+    while (i < len && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\')
+        i++;
+    return i;
+}
+
+static void put_escaped(struct erg_buf *buf, const char *text, size_t len)
+{
+    size_t i = plain_length(text, len);
     erg_buf_putc(buf, '"');
+    erg_buf_append(buf, text, i);
     while (i < len) {
         unsigned char c = (unsigned char)text[i];
         size_t step = erg_utf8_step(text + i, len - i);
@@ -124,12 +133,13 @@ static void put_escaped(struct erg_buf *buf, const char *text, size_t len)
                 erg_buf_printf(buf, "\\%c", c);
             else if (c == '\n')
                 erg_buf_puts(buf, "\\n");
-            else if (c < 0x20 || c == 0x7f)
-                erg_buf_printf(buf, "\\u%04x", c);
             else
-                erg_buf_putc(buf, (char)c);
+                erg_buf_printf(buf, "\\u%04x", c);
             i++;
         }
+        size_t plain = plain_length(text + i, len - i);
+        erg_buf_append(buf, text + i, plain);
+        i += plain;
     }
     erg_buf_putc(buf, '"');
 }
@@ -170,14 +180,18 @@ void erg_jsonw_bool(struct erg_jsonw *w, bool value)
 
 void erg_jsonw_int(struct erg_jsonw *w, int64_t value)
 {
+    char text[24];
+    size_t len = erg_format_i64(value, text);
     separate(w);
-    erg_buf_printf(w->buf, "%" PRId64, value);
+    erg_buf_append(w->buf, text, len);
 }
 
 void erg_jsonw_uint(struct erg_jsonw *w, uint64_t value)
 {
+    char text[24];
+    size_t len = erg_format_u64(value, text);
     separate(w);
-    erg_buf_printf(w->buf, "%" PRIu64, value);
+    erg_buf_append(w->buf, text, len);
 }
 
 void erg_jsonw_real(struct erg_jsonw *w, double value)

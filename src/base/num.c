@@ -83,27 +83,45 @@ int erg_parse_duration_ns(const char *text, int64_t *out_ns, struct erg_err *err
     return not_a(err, text, "a duration such as 250ms, 30s, 10m, 12h or 30d");
 }
 
-void erg_format_double(double value, char *out, size_t out_bytes)
+size_t erg_format_u64(uint64_t value, char *out)
 {
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(out, out_bytes, "%.*g", digits, value);
-        if (strtod(out, NULL) == value)
-            return;
-    }
+    char reversed[20];
+    size_t count = 0;
+    do
+        reversed[count++] = (char)('0' + value % 10);
+    while (value /= 10);
+    for (size_t i = 0; i < count; i++)
+        out[i] = reversed[count - 1 - i];
+    out[count] = '\0';
+    return count;
+}
+
+size_t erg_format_i64(int64_t value, char *out)
+{
+    if (value >= 0)
+        return erg_format_u64((uint64_t)value, out);
+    out[0] = '-';
+    return 1 + erg_format_u64(0 - (uint64_t)value, out + 1);
 }
 
 void erg_format_micro(int64_t millionths, char *out, size_t out_bytes)
 {
+    char text[32];
     uint64_t magnitude = millionths < 0 ? 0 - (uint64_t)millionths : (uint64_t)millionths;
     unsigned fraction = (unsigned)(magnitude % 1000000);
-    int len =
-        snprintf(out, out_bytes, "%s%" PRIu64, millionths < 0 ? "-" : "", magnitude / 1000000);
-    if (!fraction)
-        return;
-    int digits = 6;
-    for (; fraction % 10 == 0; fraction /= 10)
-        digits--;
-    snprintf(out + len, out_bytes - (size_t)len, ".%0*u", digits, fraction);
+    size_t len = 0;
+    if (millionths < 0)
+        text[len++] = '-';
+    len += erg_format_u64(magnitude / 1000000, text + len);
+    if (fraction) {
+        text[len++] = '.';
+        for (unsigned place = 100000; fraction; place /= 10) {
+            text[len++] = (char)('0' + fraction / place);
+            fraction %= place;
+        }
+    }
+    text[len] = '\0';
+    snprintf(out, out_bytes, "%s", text);
 }
 
 void erg_format_bytes(uint64_t bytes, char *out, size_t out_bytes)

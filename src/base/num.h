@@ -18,6 +18,9 @@ int erg_parse_double(const char *text, double min, double max, double *out, stru
 /* "90" (seconds), "250ms", "30s", "10m", "12h", "30d" → nanoseconds. */
 int erg_parse_duration_ns(const char *text, int64_t *out_ns, struct erg_err *err);
 
+/* Decimals; `out` has room for 24 bytes. Returns the length. */
+size_t erg_format_u64(uint64_t value, char *out);
+size_t erg_format_i64(int64_t value, char *out);
 /* Shortest decimal that reads back to the same double. */
 void erg_format_double(double value, char *out, size_t out_bytes);
 /* Millionths as an exact decimal without trailing zeros: -1500000 → "-1.5". */

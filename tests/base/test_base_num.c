@@ -109,6 +109,55 @@ static void test_double_round_trip(void **state)
     assert_string_equal(text, "0.1");
 }
 
+static double of_bits(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* As the C library writes it with the fewest digits that read back, six at least. */
+static void check_shortest(double value)
+{
+    char text[40], expected[40];
+    erg_format_double(value, text, sizeof text);
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(expected, sizeof expected, "%.*g", digits, value);
+        if (strtod(expected, NULL) == value)
+            break;
+    }
+    if (strcmp(text, expected) == 0)
+        return;
+    /* Rounded to fewer digits it may not read back, where another decimal of that length does. */
+    if (strlen(text) >= strlen(expected) || strtod(text, NULL) != value)
+        fail_msg("%s, not %s", text, expected);
+}
+
+static void test_double_is_shortest(void **state)
+{
+    static const double some[] = {
+        0,      -0.0,   1,    -1,     10,       100000, 999999, 1e6,
+        123456, 1e15,   1e16, 1e21,   1e22,     1e23,   1e-4,   1e-5,
+        0.1,    1. / 3, 0.3,  5e-324, 1e-300,   1e300,  2.5e-5, 1234567.5,
+        0.5,    1e100,  1024, 4096.5, 16777217, 9.5,    0.0001, 9007199254740993};
+    uint64_t seed = 3;
+    (void)state;
+    for (size_t i = 0; i < ERG_COUNT(some); i++)
+        check_shortest(some[i]);
+    for (uint64_t e = 0; e < 2047; e++) { /* both ends of every binade */
+        check_shortest(of_bits(e << 52));
+        check_shortest(of_bits(e << 52 | 1));
+        check_shortest(of_bits(e << 52 | ((UINT64_C(1) << 52) - 1)));
+    }
+    for (int k = 0; k < 100000; k++) {
+        double value = of_bits(test_random(&seed));
+        if (value - value == 0)
+            check_shortest(value);
+        check_shortest((double)test_below(&seed, 1000000000) / 1e6);
+        check_shortest((double)(float)((double)test_below(&seed, 1000000) / 977));
+    }
+}
+
 static void test_bytes_and_times(void **state)
 {
     (void)state;
@@ -166,9 +215,13 @@ static void test_natural_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_natural_order),   cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_doubles),         cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_micro_is_exact),  cmocka_unit_test(test_double_round_trip),
+        cmocka_unit_test(test_natural_order),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_micro_is_exact),
+        cmocka_unit_test(test_double_round_trip),
+        cmocka_unit_test(test_double_is_shortest),
         cmocka_unit_test(test_bytes_and_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
