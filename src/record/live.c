@@ -32,6 +32,13 @@ static void on_reading(void *user, int64_t t_before_ns, int64_t t_after_ns,
     struct erg_live *live = user;
     pthread_mutex_lock(&live->inbox_lock);
     erg_write_reading(&live->inbox, t_before_ns, t_after_ns, kind, values, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct erg_channel_state *channel = &live->channels[values[i].channel];
+        if (values[i].status)
+            channel->errors++;
+        else if (t_after_ns > channel->read_ns)
+            channel->read_ns = t_after_ns;
+    }
     pthread_mutex_unlock(&live->inbox_lock);
 }
 
@@ -240,6 +247,19 @@ static int take_event(struct erg_live *live, const struct erg_event *event, stru
     return rc;
 }
 
+static void tell_channels(struct erg_live *live)
+{
+    struct erg_channel_state states[ERG_MAX_CHANNELS];
+    const struct erg_channel *channels;
+    uint32_t count = erg_power_channels(live->power, &channels);
+    if (!live->observer || !live->observer->channels)
+        return;
+    pthread_mutex_lock(&live->inbox_lock);
+    memcpy(states, live->channels, count * sizeof *states);
+    pthread_mutex_unlock(&live->inbox_lock);
+    live->observer->channels(live->observer->user, states, count);
+}
+
 static void sample_host(struct erg_live *live)
 {
     int64_t now = now_ns(live);
@@ -251,6 +271,7 @@ static void sample_host(struct erg_live *live)
     pthread_mutex_lock(&live->inbox_lock);
     erg_write_host(&live->inbox, &sample);
     pthread_mutex_unlock(&live->inbox_lock);
+    tell_channels(live);
 }
 
 static int update_store(struct erg_live *live, struct erg_err *err)
@@ -380,6 +401,8 @@ int erg_live_open(struct erg_live *live, struct erg_engine *engine,
         .outcome = {.observer = observer},
     };
     pthread_mutex_init(&live->inbox_lock, NULL);
+    for (size_t i = 0; i < ERG_MAX_CHANNELS; i++)
+        live->channels[i].read_ns = INT64_MIN;
     struct erg_join_sink sink = erg_outcome_sink(&live->outcome);
     int rc = open_power(live, out_power_unusable, err);
     if (rc == 0)

@@ -3,6 +3,7 @@
 #define ERG_RECORD_LIVE_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "power/host.h"
 #include "power/power.h"
 #include "record/counters.h"
@@ -33,7 +34,8 @@ struct erg_live {
     struct erg_counters *counters; /* of the engine; NULL = none are read */
 
     pthread_mutex_t inbox_lock;
-    struct erg_buf inbox;  /* records from the sampling thread, waiting for the tape */
+    struct erg_buf inbox; /* records from the sampling thread, waiting for the tape */
+    struct erg_channel_state channels[ERG_MAX_CHANNELS];
     struct erg_buf moving; /* the inbox while it is put on the tape */
 
     bool loaded;    /* the engine has the model */

@@ -78,6 +78,12 @@ struct erg_run_options {
     const char *record_path; /* .erg file to write; NULL = none */
 };
 
+/* How the reading of a channel goes. */
+struct erg_channel_state {
+    int64_t read_ns; /* when it was last read; INT64_MIN = never */
+    int64_t errors;  /* reads that failed, or readings that were lost */
+};
+
 /*
  * What happens during a run; every callback may be NULL, all on the caller's thread. Rows come once
  * their energy is settled, which is after the fact; progress and what begins as the engine tells
@@ -100,6 +106,8 @@ struct erg_run_observer {
     /* A pass, before its tokens. */
     void (*pass)(void *user, const struct erg_extra_source *pass);
     void (*sample)(void *user, const struct erg_sample_row *row);
+    /* How the reading of each channel goes, about twice a second. */
+    void (*channels)(void *user, const struct erg_channel_state *states, uint32_t count);
     void (*warning)(void *user, const char *text);
     /* A line of the engine's log, not NUL-terminated; enum erg_log_level. */
     void (*log)(void *user, uint32_t level, const char *text, size_t len);

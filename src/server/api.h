@@ -22,13 +22,6 @@ struct erg_api;
 struct erg_queue;
 struct erg_run_rules;
 
-/* A power source as the runs of this server see it, for GET /metrics. */
-struct erg_sensor_state {
-    char source[32];
-    int64_t age_ns; /* since it was last read; < 0: nothing is measured now */
-    int64_t errors; /* reads that failed, since the start */
-};
-
 struct erg_api_options {
     const char *store_path; /* made when it is not there */
     const struct erg_model_dirs *model_dirs;
@@ -37,8 +30,6 @@ struct erg_api_options {
     const char *power_spec;                /* of runs that do not say; NULL = auto */
     struct erg_queue *queue;               /* of runs; NULL: none can be made here */
     const struct erg_run_rules *run_rules; /* of what is put into it */
-    /* What is known of the sensors of runs made here: how many of `room`; NULL = nothing. */
-    size_t (*sensors)(struct erg_queue *queue, struct erg_sensor_state *out, size_t room);
 };
 
 /* Everything in `options` is borrowed. Errors are those of the store. */

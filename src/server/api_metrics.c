@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/handlers.h"
+#include "server/queue.h"
 
 #include "server/api_priv.h"
 #include "stream/taxonomy.h"
@@ -116,9 +117,9 @@ static void put_sensors(const struct writing *w, const struct erg_call *call)
     for (size_t i = 0; i < found.count; i++)
         put_count(w, "ergon_power_source_ready", "source", found.probes[i].name,
                   found.probes[i].state == ERG_POWER_READY);
-    struct erg_sensor_state states[16];
-    size_t count =
-        call->options->sensors ? call->options->sensors(call->options->queue, states, 16) : 0;
+    struct erg_sensor_state states[ERG_SENSORS_MOST];
+    struct erg_queue *queue = call->options->queue;
+    size_t count = queue ? erg_queue_sensors(queue, states, ERG_SENSORS_MOST) : 0;
     begin_family(w, "ergon_sensor_sample_age_seconds", GAUGE, "seconds",
                  "Time since a source was last read, while a run is measured.");
     for (size_t i = 0; i < count; i++) {

@@ -43,6 +43,7 @@ struct erg_feed {
     struct erg_feed_run run;
     _Atomic(const char *) stage;
     _Atomic int64_t tokens;
+    struct erg_sensors sensors;
 
     struct erg_buf json;
     struct erg_jsonw w;
@@ -71,6 +72,7 @@ int erg_feed_new(struct erg_feed **out, struct erg_ring *ring, const struct erg_
     feed->ring = ring;
     feed->clock = clock;
     atomic_init(&feed->stage, "");
+    erg_sensors_init(&feed->sensors);
     *out = feed;
     return 0;
 }
@@ -93,6 +95,7 @@ void erg_feed_free(struct erg_feed *feed)
         return;
     reset(feed);
     erg_pass_copy_deinit(&feed->pass);
+    erg_sensors_deinit(&feed->sensors);
     erg_buf_deinit(&feed->json);
     free(feed);
 }
@@ -405,6 +408,11 @@ static void on_progress(void *user, uint32_t phase, int layer, uint32_t done, ui
     p->dirty = true;
 }
 
+static void on_channels(void *user, const struct erg_channel_state *states, uint32_t count)
+{
+    erg_sensors_update(&((struct erg_feed *)user)->sensors, states, count);
+}
+
 static void on_warning(void *user, const char *text)
 {
     struct progress *p = &((struct erg_feed *)user)->progress;
@@ -449,6 +457,7 @@ static void on_opened(void *user, const struct erg_channel *channels, uint32_t c
     const struct erg_run_options *run = feed->run.options;
     char utc[40];
     erg_format_utc_time(feed->clock->wall_ns(feed->clock->user), utc);
+    erg_sensors_begin(&feed->sensors, channels, count);
     erg_ring_begin_run(feed->ring);
     struct erg_jsonw *w = begin_frame(feed, "run_started", 0);
     erg_jsonw_kstr(w, "model_name", run->model_name);
@@ -485,6 +494,7 @@ void erg_feed_begin(struct erg_feed *feed, const struct erg_feed_run *run,
         .section = on_section,
         .pass = on_pass,
         .sample = on_sample,
+        .channels = on_channels,
         .warning = on_warning,
         .cancelled = on_cancelled,
         .interrupted = on_interrupted,
@@ -494,6 +504,7 @@ void erg_feed_begin(struct erg_feed *feed, const struct erg_feed_run *run,
 void erg_feed_end(struct erg_feed *feed, const char *status, const char *failure,
                   const char *summary_json)
 {
+    erg_sensors_end(&feed->sensors);
     if (is_watched(feed))
         flush(feed);
     end_sections(feed, ERG_PHASES);
@@ -516,4 +527,9 @@ void erg_feed_end(struct erg_feed *feed, const char *status, const char *failure
 struct erg_feed_state erg_feed_state(const struct erg_feed *feed)
 {
     return (struct erg_feed_state){atomic_load(&feed->stage), atomic_load(&feed->tokens)};
+}
+
+size_t erg_feed_sensors(struct erg_feed *feed, struct erg_sensor_state *out, size_t room)
+{
+    return erg_sensors_look(&feed->sensors, erg_clock_now_ns(feed->clock), out, room);
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "record/session.h"
 #include "server/ring.h"
+#include "server/sensors.h"
 
 #include <stdatomic.h>
 
@@ -13,7 +14,7 @@
  * only begin, end and sections while nobody does. Tokens and sections are frames of their own;
  * samples are put together, and of metrics and progress there is the newest, ten times a second.
  *
- * One run at a time, all on the thread that makes it but erg_feed_state().
+ * One run at a time, all on the thread that makes it but erg_feed_state() and erg_feed_sensors().
  */
 struct erg_feed;
 
@@ -44,5 +45,8 @@ struct erg_feed_state {
     int64_t tokens;
 };
 struct erg_feed_state erg_feed_state(const struct erg_feed *feed);
+
+/* The power sources so far, `room` at most; how many. */
+size_t erg_feed_sensors(struct erg_feed *feed, struct erg_sensor_state *out, size_t room);
 
 #endif

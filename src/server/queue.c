@@ -344,6 +344,11 @@ bool erg_queue_describe(struct erg_queue *queue, const char *id, struct erg_json
     return ticket != NULL;
 }
 
+size_t erg_queue_sensors(struct erg_queue *queue, struct erg_sensor_state *out, size_t room)
+{
+    return erg_run_maker_sensors(queue->maker, out, room);
+}
+
 bool erg_queue_has(struct erg_queue *queue, const char *id)
 {
     pthread_mutex_lock(&queue->lock);

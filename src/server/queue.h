@@ -4,6 +4,7 @@
 
 #include "base/jsonw.h"
 #include "server/run_maker.h"
+#include "server/sensors.h"
 
 /*
  * The queue of runs: one is made at a time, for two would share the joules of one machine. A thread
@@ -70,6 +71,9 @@ void erg_queue_write(struct erg_queue *queue, struct erg_jsonw *w);
  * false when the queue does not know it.
  */
 bool erg_queue_describe(struct erg_queue *queue, const char *id, struct erg_jsonw *w);
+
+/* The power sources of the runs made so far, `room` at most; how many. */
+size_t erg_queue_sensors(struct erg_queue *queue, struct erg_sensor_state *out, size_t room);
 
 /* Whether the run waits or goes on. */
 bool erg_queue_has(struct erg_queue *queue, const char *id);

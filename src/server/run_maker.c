@@ -159,3 +159,8 @@ struct erg_feed_state erg_run_maker_state(const struct erg_run_maker *maker)
 {
     return erg_feed_state(maker->feed);
 }
+
+size_t erg_run_maker_sensors(struct erg_run_maker *maker, struct erg_sensor_state *out, size_t room)
+{
+    return erg_feed_sensors(maker->feed, out, room);
+}

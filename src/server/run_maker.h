@@ -55,7 +55,9 @@ bool erg_run_maker_is_warm(const struct erg_run_maker *maker);
 /* End the engine. */
 void erg_run_maker_rest(struct erg_run_maker *maker);
 
-/* What the run that goes on is doing; from any thread. */
+/* What the run that goes on is doing, and how its power sources are read; from any thread. */
 struct erg_feed_state erg_run_maker_state(const struct erg_run_maker *maker);
+size_t erg_run_maker_sensors(struct erg_run_maker *maker, struct erg_sensor_state *out,
+                             size_t room);
 
 #endif

@@ -434,6 +434,38 @@ static void test_runs_that_go_wrong(void **state)
     }
 }
 
+/* How its sources are read is told while a run goes on; failures add up over runs. */
+static void test_sensors(void **state)
+{
+    static const char *const ids[] = {"20260101-000000-aaaaaa", "20260101-000000-bbbbbb"};
+    (void)state;
+    struct rig rig;
+    struct erg_sensor_state sensor = {0};
+    int64_t errors = 0;
+    rig_init(&rig,
+             "run_begin {}\nrealtime on\npass prefill\ntoken 5 \"x\"\n"
+             "repeat 100\npass decode duration=10ms\ntoken 6 \"y\"\nend\nrun_end\n",
+             false);
+    rig.fake.options.power_spec = "synthetic:cpu=5W,drop=0.5";
+    assert_int_equal(erg_feed_sensors(rig.feed, &sensor, 1), 0);
+    for (size_t i = 0; i < ERG_COUNT(ids); i++) {
+        rig.fake.options.id = ids[i];
+        erg_feed_begin(rig.feed, &rig.run, &rig.fake.observer);
+        assert_int_equal(fake_session_run(&rig.fake), 0);
+        assert_int_equal(erg_feed_sensors(rig.feed, &sensor, 1), 1);
+        assert_string_equal(sensor.source, "synthetic");
+        assert_true(sensor.age_ns >= 0);
+        assert_true(sensor.errors > errors + 10);
+        errors = sensor.errors;
+        erg_feed_end(rig.feed, "complete", NULL, NULL);
+        assert_int_equal(erg_feed_sensors(rig.feed, &sensor, 1), 1);
+        assert_true(sensor.age_ns < 0);
+        assert_int_equal(sensor.errors, errors);
+        erg_run_result_deinit(&rig.fake.result);
+    }
+    rig_deinit(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_progress_and_totals),
         cmocka_unit_test(test_nobody_watches),
         cmocka_unit_test(test_runs_that_go_wrong),
+        cmocka_unit_test(test_sensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

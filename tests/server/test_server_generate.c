@@ -110,6 +110,10 @@ static void test_waiting(void **state)
     assert_int_equal(json_array_size(json_object_get(stored, "tokens")), 4);
     json_decref(stored);
     json_decref(summary);
+    struct answer metrics;
+    rig_send(&server.rig, ERG_GET, "/metrics", NULL, NULL, &metrics);
+    assert_non_null(strstr(metrics.body.data, "ergon_sensor_errors_total{source=\"synthetic\"} 0"));
+    answer_free(&metrics);
     server_close(&server);
 }
 
