@@ -12,6 +12,7 @@ import { ChartPanel } from "../../ui/ChartPanel";
 import type { PanelState } from "../../ui/Panel";
 import styles from "./LiveHeat.module.css";
 import { useSilence } from "./Now";
+import { SteadyMedian } from "./tint";
 
 interface Heat {
   readonly data: HeatmapData;
@@ -34,14 +35,14 @@ export function LiveHeat() {
       file={`${run.id}-layers`}
       state={stateOf(run, silence)}
       table={heat ? () => heatmapTable(heat.data) : undefined}
-      source={heat && <Source heat={heat} />}
+      source={heat && <Source heat={heat} most={domain?.[1] ?? null} />}
     >
       {(handle) =>
         heat && (
           <CanvasHeatmap
             data={heat.data}
             label="Layers and components of the newest pass"
-            height={Math.min(520, 90 + 14 * Math.max(8, heat.data.rows.length))}
+            height={Math.min(560, 170 + Math.max(160, 14 * heat.data.rows.length))}
             colors="energy"
             domain={domain}
             handle={handle}
@@ -79,20 +80,30 @@ function heatData(matrix: HeatMatrix): Heat {
   };
 }
 
-/** The greatest value of the phase so far, so that colours mean the same from token to token. */
+/**
+ * What the usual pass of the phase has at most, so that colours mean the same from token to token and one slow pass
+ * does not pale all others; what is more has the colour of the end.
+ */
 function useSteadyDomain(
   run: LiveRun | null,
   heat: Heat | null,
 ): readonly [number, number] | undefined {
-  const held = useRef({ of: "", most: 0 });
+  const held = useRef({ of: "", matrix: null as HeatMatrix | null, most: new SteadyMedian() });
   if (!run || !heat) return undefined;
   const of = `${run.id} ${heat.matrix.phase} ${heat.isEnergy}`;
-  if (held.current.of !== of) held.current = { of, most: 0 };
-  for (const value of heat.data.values) if (value > held.current.most) held.current.most = value;
-  return held.current.most > 0 ? [0, held.current.most] : undefined;
+  if (held.current.of !== of) held.current = { of, matrix: null, most: new SteadyMedian() };
+  if (held.current.matrix !== heat.matrix) {
+    held.current.matrix = heat.matrix;
+    let most = 0;
+    for (const value of heat.data.values) if (value > most) most = value;
+    held.current.most.add(most);
+  }
+  const most = held.current.most.value;
+  return most > 0 ? [0, most] : undefined;
 }
 
-function Source({ heat: { matrix, isEnergy } }: { readonly heat: Heat }) {
+function Source({ heat, most }: { readonly heat: Heat; readonly most: number | null }) {
+  const { matrix, isEnergy } = heat;
   const outside = [...matrix.outside]
     .sort((a, b) => (isEnergy ? (b.energyMj ?? 0) - (a.energyMj ?? 0) : b.timeMs - a.timeMs))
     .slice(0, 6);
@@ -101,6 +112,8 @@ function Source({ heat: { matrix, isEnergy } }: { readonly heat: Heat }) {
       <span>
         {phaseTitle(matrix.phase)}, token {matrix.token}
         {isEnergy && " · energy of the pass split by time"}
+        {most !== null &&
+          ` · colours end at ${heat.data.quantity.format(most)}, the most of a usual pass`}
       </span>
       {outside.length > 0 && (
         <span>
