@@ -36,11 +36,20 @@ static struct erg_fold_row key_of(const struct erg_rollup_row *part, unsigned ke
     };
 }
 
-/* The table is nearly in the order of its parts, so what is looked for is mostly near the end. */
+/* Whether a row stands before another one's phase and layer. */
+static bool is_before(const struct erg_fold_row *a, const struct erg_fold_row *b)
+{
+    return a->phase < b->phase || (a->phase == b->phase && a->layer < b->layer);
+}
+
+/* The table is nearly in the order of its parts, so what is looked for is mostly near the end; as
+ * long as it is quite in that order, it cannot be before a row of an earlier layer. */
 static struct erg_fold_row *find(struct erg_fold *fold, const struct erg_fold_row *key)
 {
     for (size_t i = fold->count; i > 0; i--) {
         struct erg_fold_row *row = &fold->rows[i - 1];
+        if (!fold->unordered && is_before(row, key))
+            return NULL;
         if (row->phase == key->phase && row->layer == key->layer &&
             row->component == key->component && row->operation == key->operation &&
             row->unprofiled == key->unprofiled)
@@ -96,6 +105,8 @@ static int add_part(struct erg_fold *out, const struct erg_rollup_row *part, uns
         out->rows = rows;
         if (rc)
             return rc;
+        if (out->count && is_before(&key, &out->rows[out->count - 1]))
+            out->unordered = true;
         sum = &out->rows[out->count++];
         *sum = key;
     }

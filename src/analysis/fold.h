@@ -33,6 +33,7 @@ struct erg_fold_row {
 struct erg_fold {
     struct erg_fold_row *rows; /* in order of phase, layer, first appearance */
     size_t count, capacity;
+    bool unordered; /* a row came behind one of a later layer */
 };
 
 /* The rows of `phase` (ERG_PHASES = all) under `keys`, added to `out` (zeroed at first). NOMEM. */

@@ -12,7 +12,7 @@
 static const char marker[] = "<!--ergon:data-->";
 
 /* A report is to be 5 MB at most: so much is left by the page, tables and lists. */
-enum { MOST_COST_BYTES = 2600000, MOST_STATISTICS_BYTES = 1400000 };
+enum { MOST_BYTES = 3800000 };
 
 int erg_html_put(struct erg_html *html, const void *bytes, size_t len)
 {
@@ -256,8 +256,7 @@ static int write_html(const struct erg_export_request *request, struct erg_err *
     const char *page = (const char *)erg_report_page, *hole = find_marker();
     struct erg_html html = {
         .request = request,
-        .most_cost_bytes = MOST_COST_BYTES,
-        .most_statistics_bytes = MOST_STATISTICS_BYTES,
+        .most_bytes = MOST_BYTES,
         .err = err,
     };
     if (!hole)

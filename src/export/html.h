@@ -14,8 +14,7 @@ struct erg_html {
     const struct erg_export_request *request;
     struct erg_view_split split;
     struct erg_run_sums sums;
-    /* What matrices may take, in base64: times and energies, statistics. */
-    size_t most_cost_bytes, most_statistics_bytes;
+    size_t most_bytes; /* that matrices may take, in base64 */
     struct erg_err *err;
 };
 

@@ -237,13 +237,13 @@ static int pack_costs(const struct stacks *stacks, struct costs *costs)
     return rc;
 }
 
-/* As many passes to a matrix as it takes to fit. */
+/* As many passes to a matrix as it takes to leave a third to statistics. */
 static int fit_costs(const struct stacks *stacks, struct costs *costs)
 {
     for (costs->every = 1;; costs->every *= 2) {
         int rc = pack_costs(stacks, costs);
         size_t bytes = costs->packed_time.len + costs->packed_energy.len;
-        if (rc || bytes <= stacks->html->most_cost_bytes || costs->every >= stacks->count)
+        if (rc || bytes <= stacks->html->most_bytes / 3 * 2 || costs->every >= stacks->count)
             return rc;
     }
 }
@@ -356,8 +356,10 @@ int erg_html_put_stacks(struct erg_html *html)
         rc = put_costs(&stacks, &costs);
     if (rc == 0 && html->split.activity_known)
         rc = put_power(&stacks, &costs);
+    size_t used = costs.packed_time.len + costs.packed_energy.len;
+    size_t left = used < html->most_bytes ? html->most_bytes - used : 0;
     for (size_t i = 0; i < STATISTICS && rc == 0; i++)
-        rc = put_statistic(&stacks, statistics[i], html->most_statistics_bytes / STATISTICS);
+        rc = put_statistic(&stacks, statistics[i], left / STATISTICS);
     stack_deinit(&costs.time);
     stack_deinit(&costs.energy);
     erg_buf_deinit(&costs.packed_time);

@@ -412,9 +412,7 @@ static void export_stacks(struct fixture *f, size_t most_bytes)
     struct source s;
     const struct erg_export_request request = {
         .store = f->store, .run_id = RUN_ID, .sink = to_buf, .user = &f->page};
-    struct erg_html html = {.request = &request,
-                            .most_cost_bytes = most_bytes,
-                            .most_statistics_bytes = 5 * most_bytes};
+    struct erg_html html = {.request = &request, .most_bytes = most_bytes};
     open_source(&s, f);
     html.split = s.split;
     html.sums = s.sums;
@@ -446,7 +444,7 @@ static void test_what_is_too_large_is_joined(void **state)
     (void)state;
     assert_int_equal(whole.every, 1);
     size_t last = 1;
-    for (size_t most = 4000; most > 500; most /= 4) {
+    for (size_t most = 6000; most > 1000; most /= 4) {
         export_stacks(&f, most);
         struct stack time = open_stack(&f, "time_ms"), energy = open_stack(&f, "energy_mj");
         struct stack mean = open_stack(&f, "activation_mean");
