@@ -86,14 +86,24 @@ int erg_session_open(struct erg_session **out, const struct erg_session_options 
     return 0;
 }
 
-void erg_session_close(struct erg_session *session)
+static void end_session(struct erg_session *session, int patience_ms)
 {
     if (!session)
         return;
     erg_counters_close(&session->counters);
-    erg_engine_stop(&session->engine, QUIT_PATIENCE_MS);
+    erg_engine_stop(&session->engine, patience_ms);
     free(session->engine_path);
     free(session);
+}
+
+void erg_session_close(struct erg_session *session)
+{
+    end_session(session, QUIT_PATIENCE_MS);
+}
+
+void erg_session_kill(struct erg_session *session)
+{
+    end_session(session, 0);
 }
 
 static void stage(const struct erg_run_observer *observer, const char *what)

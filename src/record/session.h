@@ -34,6 +34,8 @@ int erg_session_open(struct erg_session **out, const struct erg_session_options 
 
 /* Ask the engine to quit, wait for it briefly, then kill it. Accepts NULL. */
 void erg_session_close(struct erg_session *session);
+/* The same for those who are in a hurry: the engine is killed. */
+void erg_session_kill(struct erg_session *session);
 
 /* What to run and how to measure it. Strings are borrowed; 0 and NULL mean the default. */
 struct erg_run_options {

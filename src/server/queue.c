@@ -119,7 +119,7 @@ static void wait_for_work(struct erg_queue *queue, int64_t idle_since_ns)
     if (erg_system_cond_wait_until(&queue->work, &queue->lock, until_ns) != ETIMEDOUT)
         return;
     pthread_mutex_unlock(&queue->lock);
-    erg_run_maker_rest(queue->maker);
+    erg_run_maker_rest(queue->maker, false);
     pthread_mutex_lock(&queue->lock);
 }
 
@@ -138,7 +138,7 @@ static void *thread_main(void *user)
         idle_since_ns = erg_system_now_ns();
     }
     pthread_mutex_unlock(&queue->lock);
-    erg_run_maker_rest(queue->maker);
+    erg_run_maker_rest(queue->maker, true);
     pthread_mutex_lock(&queue->lock);
     queue->thread_ended = true;
     pthread_cond_broadcast(&queue->done);

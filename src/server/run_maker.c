@@ -36,7 +36,7 @@ void erg_run_maker_free(struct erg_run_maker *maker)
 {
     if (!maker)
         return;
-    erg_run_maker_rest(maker);
+    erg_run_maker_rest(maker, true);
     erg_feed_free(maker->feed);
     free(maker);
 }
@@ -46,9 +46,12 @@ bool erg_run_maker_is_warm(const struct erg_run_maker *maker)
     return maker->session != NULL;
 }
 
-void erg_run_maker_rest(struct erg_run_maker *maker)
+void erg_run_maker_rest(struct erg_run_maker *maker, bool at_once)
 {
-    erg_session_close(maker->session);
+    if (at_once)
+        erg_session_kill(maker->session);
+    else
+        erg_session_close(maker->session);
     maker->session = NULL;
     free(maker->session_model);
     maker->session_model = NULL;
@@ -59,7 +62,7 @@ static int open_session(struct erg_run_maker *maker, const char *model_path, str
 {
     if (maker->session && strcmp(maker->session_model, model_path) == 0)
         return 0;
-    erg_run_maker_rest(maker);
+    erg_run_maker_rest(maker, false);
     struct erg_session_options options = {
         .engine_path = maker->options.engine_path,
         .root = maker->options.root,

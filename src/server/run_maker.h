@@ -52,8 +52,8 @@ void erg_run_maker_run(struct erg_run_maker *maker, const struct erg_run_request
                        struct erg_run_outcome *out);
 
 bool erg_run_maker_is_warm(const struct erg_run_maker *maker);
-/* End the engine. */
-void erg_run_maker_rest(struct erg_run_maker *maker);
+/* End the engine; at once, or as it likes, which may take it a second or two. */
+void erg_run_maker_rest(struct erg_run_maker *maker, bool at_once);
 
 /* What the run that goes on is doing, and how its power sources are read; from any thread. */
 struct erg_feed_state erg_run_maker_state(const struct erg_run_maker *maker);
