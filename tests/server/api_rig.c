@@ -86,11 +86,16 @@ static int begin(void *user, int status, const struct erg_http_field *fields, si
     return 0;
 }
 
+/* With memory of its own: that of the server may be failing. */
 static int take(void *user, const void *bytes, size_t len)
 {
-    struct answer *answer = user;
-    erg_buf_append(&answer->body, bytes, len);
-    return erg_buf_status(&answer->body);
+    struct erg_buf *body = &((struct answer *)user)->body;
+    body->data = realloc(body->data, body->len + len + 1);
+    assert_non_null(body->data);
+    memcpy(body->data + body->len, bytes, len);
+    body->len += len;
+    body->data[body->len] = '\0';
+    return 0;
 }
 
 const char *answer_field(const struct answer *answer, const char *name, char out[256])

@@ -4,7 +4,7 @@
 
 build_packages=(gcc libc6-dev make cmake ninja-build pkg-config
     libsqlite3-dev libjansson-dev libzstd-dev libarchive-dev libplist-dev libwebsockets-dev)
-test_packages=(libcmocka-dev g++ clang clang-format sqlite3 unzip zsh chromium fonts-dejavu-core)
+test_packages=(libcmocka-dev g++ clang clang-format sqlite3 unzip zsh curl python3 chromium fonts-dejavu-core)
 fuzz_packages=(libclang-rt-dev)
 vulkan_packages=(libvulkan1 mesa-vulkan-drivers)
 
