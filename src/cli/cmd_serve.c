@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 enum { PORT = 8000, TOKEN_BYTES = 16 };
 
 struct options {
-    const char *host, *token, *power, *log_file, *engine;
+    const char *host, *token, *power, *cpu_watts, *log_file, *engine;
     int64_t port, keep_ns;
     struct erg_string_list allowed_hosts;
     bool open;
@@ -60,6 +61,11 @@ static const struct erg_option options[] = {
      .value = "SPEC",
      .help = "power sources of runs that name none, as of 'ergon run' [auto]",
      FIELD(power)},
+    {.kind = ERG_OPT_STRING,
+     .name = "cpu-watts",
+     .value = "IDLE:FULL",
+     .help = "what the estimate takes the CPUs to draw, in watts [by model]",
+     FIELD(cpu_watts)},
     {.kind = ERG_OPT_DURATION,
      .name = "keep",
      .value = "TIME",
@@ -80,39 +86,49 @@ static const struct erg_option options[] = {
     {.kind = ERG_OPT_HEADING},
 };
 
-/* What a signal ends; set while it serves. */
-static struct erg_server *serving;
+/* Signals that end it: they are blocked in every thread, and one waits for them. */
+struct signals {
+    sigset_t set, before;
+    pthread_t thread;
+    struct erg_server *server;
+};
 
-static void on_signal(int number)
-{
-    (void)number;
-    erg_server_stop(serving);
-}
-
-static void catch_signals(struct erg_server *server)
-{
-    /* The second signal finds the default action. */
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    serving = server;
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        struct sigaction before;
-        /* What nohup or a shell's background has switched off stays off. */
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
-    }
-}
-
-static void leave_signals(void)
+/* What nohup or a shell's background has switched off stays off. */
+static void block_signals(struct signals *signals)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction nothing = {.sa_handler = SIG_DFL};
+    sigemptyset(&signals->set);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        struct sigaction before;
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == on_signal)
-            sigaction(numbers[i], &nothing, NULL);
+        struct sigaction action;
+        if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&signals->set, numbers[i]);
     }
+    sigaddset(&signals->set, SIGUSR1); /* the server has ended by itself */
+    pthread_sigmask(SIG_BLOCK, &signals->set, &signals->before);
+}
+
+static void *wait_for_signal(void *user)
+{
+    struct signals *signals = user;
+    int number;
+    sigwait(&signals->set, &number);
+    erg_server_stop(signals->server);
+    return NULL;
+}
+
+/* Serve until a signal comes; the second one then finds the default action. */
+static int serve_until_signal(struct signals *signals, struct erg_server *server,
+                              struct erg_err *err)
+{
+    signals->server = server;
+    int failure = pthread_create(&signals->thread, NULL, wait_for_signal, signals);
+    if (failure)
+        return erg_fail_errno(err, failure, "cannot start a thread");
+    int rc = erg_server_run(server, err);
+    pthread_kill(signals->thread, SIGUSR1);
+    pthread_join(signals->thread, NULL);
+    pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
+    return rc;
 }
 
 /* What a server needs, and what is printed of it. */
@@ -123,7 +139,9 @@ struct serve {
     char store_path[ERG_MAX_PATH_BYTES];
     char new_token[2 * TOKEN_BYTES + 1];
     const char *token;
+    int64_t cpu_idle_mw, cpu_full_mw;
     FILE *log;
+    struct signals signals;
     struct erg_server *server;
 };
 
@@ -172,10 +190,15 @@ static int open_log(struct serve *serve, struct erg_err *err)
 }
 
 /* Would the specification do? "auto" always does. */
-static int try_power(const struct serve *serve, bool *out_unusable, struct erg_err *err)
+static int try_power(struct serve *serve, bool *out_unusable, struct erg_err *err)
 {
     const struct options *o = serve->cli->options;
     struct erg_power *power = NULL;
+    if (o->cpu_watts &&
+        erg_power_parse_watts(o->cpu_watts, &serve->cpu_idle_mw, &serve->cpu_full_mw, err)) {
+        erg_err_prefix(err, "--cpu-watts");
+        return ERG_INVALID;
+    }
     const struct erg_power_options power_options = {
         .spec = o->power, .root = &serve->root, .clock = erg_clock_system(), .allow_files = true};
     if (!o->power)
@@ -212,6 +235,8 @@ static int open_server(struct serve *serve, struct erg_err *err)
         .store_path = serve->store_path,
         .engine_path = o->engine,
         .power_spec = o->power,
+        .cpu_idle_mw = serve->cpu_idle_mw,
+        .cpu_full_mw = serve->cpu_full_mw,
         .keep_ns = o->keep_ns,
         .model_dirs = &serve->model_dirs,
         .root = &serve->root,
@@ -234,6 +259,9 @@ static void open_browser(const struct erg_cli *cli, const char *url)
         dup2(null_fd, 1);
         dup2(null_fd, 2);
         setsid();
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
         if (fork() == 0)
             execlp(program, program, url, (char *)NULL);
         _exit(0);
@@ -276,15 +304,13 @@ static int serve_all(struct serve *serve, struct erg_err *err)
     };
     char url[1024];
     erg_serve_url(&start, url, sizeof url);
-    catch_signals(serve->server);
     int status = erg_serve_print_start(cli, &start);
     if (o->open && has_browser())
         open_browser(cli, url);
     else if (o->open)
         erg_cli_note(cli, "there is no browser to open here; the address is above");
-    if (status == ERG_EXIT_OK && erg_server_run(serve->server, err))
+    if (status == ERG_EXIT_OK && serve_until_signal(&serve->signals, serve->server, err))
         status = erg_cli_fail(cli, err);
-    leave_signals();
     return status;
 }
 
@@ -294,6 +320,7 @@ static int run(struct erg_cli *cli)
     struct erg_err err = {0};
     bool unusable = false;
     int rc = prepare(&serve, &unusable, &err);
+    block_signals(&serve.signals);
     if (rc == 0)
         rc = open_server(&serve, &err);
     int status = rc ? erg_cli_fail(cli, &err) : serve_all(&serve, &err);

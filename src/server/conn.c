@@ -28,7 +28,8 @@ const struct erg_http_times erg_http_times_default = {
     .hangup_s = 40,
 };
 
-enum { READ_BYTES = 16384, LINGER_BYTES = 4 << 20 };
+/* CLIENT_LEFT: in the log, as other servers have it. */
+enum { READ_BYTES = 16384, LINGER_BYTES = 4 << 20, CLIENT_LEFT = 499 };
 
 static int64_t in_time(int64_t duration_ns)
 {
@@ -87,7 +88,7 @@ static void consume(struct erg_buf *buf, size_t len)
 }
 
 /* Who asked for what, without query, and what came of it; ASCII, whatever was asked for. */
-static void log_answer(const struct erg_conn *conn, int status)
+static void log_answer(const struct erg_conn *conn, int status, uint64_t bytes)
 {
     const struct erg_job *job = conn->job;
     struct erg_buf line = {0};
@@ -101,7 +102,7 @@ static void log_answer(const struct erg_conn *conn, int status)
         else
             erg_buf_printf(&line, "%%%02X", (unsigned)(unsigned char)*c);
     }
-    erg_buf_printf(&line, "\" %d %" PRIu64 " B %.1f ms", status, job->answer.body_bytes,
+    erg_buf_printf(&line, "\" %d %" PRIu64 " B %.1f ms", status, bytes,
                    (double)(in_time(0) - job->begin_ns) / 1e6);
     conn->env->log(conn->env->user, erg_buf_view(&line));
     erg_buf_deinit(&line);
@@ -137,7 +138,7 @@ static void linger(struct erg_conn *conn)
 static void finish_answer(struct erg_conn *conn)
 {
     bool goes_on = conn->job->answer.keeps_alive && !conn->has_ended && !conn->is_last;
-    log_answer(conn, conn->job->status);
+    log_answer(conn, conn->job->status, conn->job->answer.body_bytes);
     erg_job_release(conn->job);
     conn->job = NULL;
     if (!goes_on) {
@@ -169,8 +170,12 @@ static void send_answer(struct erg_conn *conn)
     case ERG_PIPE_ENDED:
         finish_answer(conn);
         break;
-    default:
-        log_answer(conn, conn->job->status);
+    case ERG_PIPE_CUT:
+        log_answer(conn, conn->job->status, conn->job->answer.body_bytes);
+        close_now(conn);
+        break;
+    case ERG_PIPE_FAILED: /* the handler may be writing still */
+        log_answer(conn, CLIENT_LEFT, 0);
         close_now(conn);
     }
 }
@@ -253,7 +258,7 @@ static void upgrade(struct erg_conn *conn)
     snprintf(conn->websocket_key, sizeof conn->websocket_key, "%s", conn->head.websocket_key);
     if (!make_job(conn, &conn->head))
         return;
-    log_answer(conn, 101);
+    log_answer(conn, 101, 0);
     close_now(conn);
     conn->state = ERG_CONN_UPGRADE;
 }

@@ -15,8 +15,8 @@
 /* An engine is kept warm for as long as somebody may think about the next prompt. */
 enum { RING_BYTES = 16 << 20, WAITING_MAX = 64, WARM_S = 300, IDLE_S = 1 };
 
-/* Of the two seconds a server has to end: what is answered, then what is made. */
-enum { ANSWERS_MS = 1100, RUN_MS = 400 };
+/* Of the two seconds a server has to end: answers take so much, the engine what is left of all. */
+enum { ANSWERS_MS = 1000, END_MS = 1800 };
 
 #define NS_PER_S INT64_C(1000000000)
 
@@ -83,6 +83,8 @@ static int open_runs(struct erg_server *server, struct erg_err *err)
     server->run_rules = (struct erg_run_rules){.model_dirs = o->model_dirs,
                                                .store_path = o->store_path,
                                                .power_spec = o->power_spec,
+                                               .cpu_idle_mw = o->cpu_idle_mw,
+                                               .cpu_full_mw = o->cpu_full_mw,
                                                .idle_ns = IDLE_S * NS_PER_S};
     return erg_queue_open(&server->queue, &options, err);
 }
@@ -166,12 +168,15 @@ void erg_server_close(struct erg_server *server)
 {
     if (!server)
         return;
+    int64_t begin_ns = erg_clock_now_ns(server->options.clock);
     if (server->queue)
         erg_queue_stop(server->queue);
     erg_keeper_close(server->keeper);
     bool busy = erg_http_close(server->http, ANSWERS_MS) != 0;
+    int64_t gone_ms = (erg_clock_now_ns(server->options.clock) - begin_ns) / 1000000;
+    int left_ms = gone_ms < END_MS ? (int)(END_MS - gone_ms) : 0;
     /* What a handler or the queue still uses stays; the process is about to end. */
-    if (busy || !erg_queue_close(server->queue, RUN_MS))
+    if (busy || !erg_queue_close(server->queue, left_ms))
         return;
     erg_api_close(server->api);
     erg_ring_free(server->ring);

@@ -22,10 +22,11 @@ struct erg_server_options {
     const char *token;
     const char *const *allowed_hosts; /* further names in Host */
     size_t allowed_host_count;
-    const char *store_path;  /* made when it is not there */
-    const char *engine_path; /* NULL = ergon-llama beside this program */
-    const char *power_spec;  /* of runs that do not say; NULL = auto */
-    int64_t keep_ns;         /* older runs are removed; 0 = none */
+    const char *store_path;           /* made when it is not there */
+    const char *engine_path;          /* NULL = ergon-llama beside this program */
+    const char *power_spec;           /* of runs that do not say; NULL = auto */
+    int64_t cpu_idle_mw, cpu_full_mw; /* of an estimate; full 0 = the table's */
+    int64_t keep_ns;                  /* older runs are removed; 0 = none */
     const struct erg_model_dirs *model_dirs;
     const struct erg_root *root;
     const struct erg_clock *clock;
@@ -43,12 +44,12 @@ int erg_server_open(struct erg_server **out, const struct erg_server_options *op
 int erg_server_port(const struct erg_server *server);
 bool erg_server_has_dashboard(const struct erg_server *server);
 
-/* Serve until erg_server_stop(), which any thread or signal handler may call. */
+/* Serve until erg_server_stop(), which any thread may call. */
 int erg_server_run(struct erg_server *server, struct erg_err *err);
 void erg_server_stop(struct erg_server *server);
 
 /*
- * End it within about a second and a half: the run that goes on is kept as `interrupted`, answers
+ * End it within two seconds: the run that goes on is kept as `interrupted`, answers
  * that are under way are finished. Accepts NULL.
  */
 void erg_server_close(struct erg_server *server);

@@ -18,6 +18,20 @@ struct server {
     json_t *start; /* what it prints with --json */
 };
 
+/* One that is left by a test that fails, and the teardown that ends it. */
+static pid_t running;
+
+static inline int kill_left(void **state)
+{
+    (void)state;
+    if (running > 0) {
+        kill(running, SIGKILL);
+        waitpid(running, NULL, 0);
+        running = 0;
+    }
+    return 0;
+}
+
 /* A line of a pipe, waited for up to 60 s. */
 static inline void read_line(int fd, char *out, size_t room)
 {
@@ -43,7 +57,7 @@ static inline struct server start_args(const char *const *args)
         all[4 + i] = args[i];
     assert_int_equal(pipe(fds), 0);
     fcntl(fds[0], F_SETFD, FD_CLOEXEC);
-    server.pid = start_ergon(all, fds[1], -1);
+    server.pid = running = start_ergon(all, fds[1], -1);
     close(fds[1]);
     read_line(fds[0], line, sizeof line);
     close(fds[0]);
@@ -71,6 +85,7 @@ static inline int stop(struct server *server, int signal_number)
         assert_true(waited++ < 2000);
         poll(NULL, 0, 10);
     }
+    running = 0;
     print_message("ended in %d ms\n", (int)(now_ms() - begin));
     json_decref(server->start);
     assert_true(WIFEXITED(status));

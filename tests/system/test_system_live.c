@@ -390,11 +390,11 @@ static void test_interrupted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames_are_what_is_stored),
-        cmocka_unit_test(test_warm),
-        cmocka_unit_test(test_client_that_leaves),
-        cmocka_unit_test(test_cancel_and_crash),
-        cmocka_unit_test(test_interrupted),
+        cmocka_unit_test_teardown(test_frames_are_what_is_stored, kill_left),
+        cmocka_unit_test_teardown(test_warm, kill_left),
+        cmocka_unit_test_teardown(test_client_that_leaves, kill_left),
+        cmocka_unit_test_teardown(test_cancel_and_crash, kill_left),
+        cmocka_unit_test_teardown(test_interrupted, kill_left),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

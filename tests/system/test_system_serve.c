@@ -53,6 +53,7 @@ static void test_text(void **state)
     assert_int_equal(pipe(fds), 0);
     fcntl(fds[0], F_SETFD, FD_CLOEXEC);
     struct server server = {.pid = start_ergon(args, fds[1], -1), .start = json_null()};
+    running = server.pid;
     close(fds[1]);
     do {
         read_line(fds[0], line, sizeof line);
@@ -90,6 +91,7 @@ static void test_refusals(void **state)
         {"--keep", "soon", 2, "--keep"},
         {"--power", "nonsense", 2, "nonsense"},
         {"--power", "rapl", 3, "rapl"},
+        {"--cpu-watts", "much", 2, "--cpu-watts"},
         {"--log-file", "/nowhere/at/all", 4, "/nowhere/at/all"},
     };
     for (size_t i = 0; i < ERG_COUNT(rows); i++) {
@@ -238,10 +240,14 @@ static void test_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_start),    cmocka_unit_test(test_text),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_token),    cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_open),     cmocka_unit_test(test_end),
+        cmocka_unit_test_teardown(test_start, kill_left),
+        cmocka_unit_test_teardown(test_text, kill_left),
+        cmocka_unit_test_teardown(test_refusals, kill_left),
+        cmocka_unit_test_teardown(test_hostile, kill_left),
+        cmocka_unit_test_teardown(test_token, kill_left),
+        cmocka_unit_test_teardown(test_environment, kill_left),
+        cmocka_unit_test_teardown(test_open, kill_left),
+        cmocka_unit_test_teardown(test_end, kill_left),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
