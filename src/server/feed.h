@@ -20,7 +20,7 @@ struct erg_feed;
 
 /* The run; borrowed until erg_feed_end(). */
 struct erg_feed_run {
-    const struct erg_run_options *options; /* id and model_name included */
+    const struct erg_run_options *options; /* id, model_name and prompt included */
     int64_t layers;                        /* of the model; 0 = not known */
     /* Asked by whoever makes the run; true once it is to end. */
     const atomic_bool *cancelled, *interrupted;
