@@ -2,17 +2,16 @@
 // How each head spreads its attention (deep runs).
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { isReport } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { Attention } from "../../api/schema";
-import type { ChartHandle } from "../../charts/base/CanvasChart";
 import { CanvasHeatmap } from "../../charts/CanvasHeatmap";
 import { heatmapTable, type HeatmapData } from "../../charts/heatmap";
 import { quantities, type Quantity } from "../../format/units";
 import { setView, useView, type ViewState } from "../../state/view";
-import { ImageButtons } from "../../ui/ImageButtons";
-import { Panel, stateOf, type PanelState } from "../../ui/Panel";
+import { ChartPanel } from "../../ui/ChartPanel";
+import { stateOf, type PanelState } from "../../ui/Panel";
 import { Choice } from "./Choice";
 import { keptStretch, stretchParams, stretchTitle } from "./model/stretch";
 import { lasting, useRun, useSettledSelection } from "./useRun";
@@ -75,7 +74,6 @@ export function AttentionPanel() {
     () => (attention.data ? headsOf(attention.data, statistic, info.quantity) : null),
     [attention.data, statistic, info],
   );
-  const handle = useRef<ChartHandle>(null);
   if (!deep) return null;
   const state: PanelState =
     stretch === null
@@ -87,33 +85,33 @@ export function AttentionPanel() {
           }
         : stateOf(attention);
   return (
-    <Panel
+    <ChartPanel
+      file={`${id}-${statistic}`}
       title="Attention heads"
       state={state}
       table={data ? () => heatmapTable(data) : undefined}
       source={`${info.says}; average over ${attention.data?.passes ?? 0} passes of ${stretchTitle(selection, tokens)}.`}
       actions={
-        <>
-          <Choice
-            label="Statistic"
-            value={statistic}
-            options={Object.keys(STATISTICS) as Heads[]}
-            title={(one) => STATISTICS[one].title}
-            onChoose={(to) => setView({ heads: to })}
-          />
-          <ImageButtons chart={handle} name={`${id}-${statistic}`} />
-        </>
+        <Choice
+          label="Statistic"
+          value={statistic}
+          options={Object.keys(STATISTICS) as Heads[]}
+          title={(one) => STATISTICS[one].title}
+          onChoose={(to) => setView({ heads: to })}
+        />
       }
     >
-      {data && (
-        <CanvasHeatmap
-          data={data}
-          height={Math.min(560, Math.max(200, data.rows.length * 14 + 70))}
-          label={`${info.title} of attention heads by layer`}
-          handle={handle}
-          colors="other"
-        />
-      )}
-    </Panel>
+      {(handle) =>
+        data && (
+          <CanvasHeatmap
+            data={data}
+            height={Math.min(560, Math.max(200, data.rows.length * 14 + 70))}
+            label={`${info.title} of attention heads by layer`}
+            handle={handle}
+            colors="other"
+          />
+        )
+      }
+    </ChartPanel>
   );
 }

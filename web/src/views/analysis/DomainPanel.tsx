@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What drew it: CPU, GPU, ANE, DRAM and the rest, of the run or of the selected tokens.
 
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { BarList } from "../../charts/BarList";
 import { barsTable, type BarsData } from "../../charts/bars";
-import type { ChartHandle } from "../../charts/base/CanvasChart";
 import { DOMAIN_TITLE } from "../../format/names";
 import { formatRatio, quantities } from "../../format/units";
-import { ImageButtons } from "../../ui/ImageButtons";
-import { Panel, READY } from "../../ui/Panel";
+import { ChartPanel } from "../../ui/ChartPanel";
+import { READY } from "../../ui/Panel";
 import { domainsOfTokens } from "./model/domains";
 import { whyNot } from "./model/metrics";
 import { chosenTokens } from "./model/selection";
@@ -18,7 +17,6 @@ import { useRun, useSettledSelection } from "./useRun";
 export function DomainPanel() {
   const { id, report, tokens } = useRun();
   const selection = useSettledSelection();
-  const handle = useRef<ChartHandle>(null);
   const range = chosenTokens(selection, tokens);
   const domains = useMemo(
     () => (range === null || range === "none" ? report.domains : domainsOfTokens(tokens, range)),
@@ -40,14 +38,14 @@ export function DomainPanel() {
   }, [domains]);
   const none = whyNot("energy_mj", report);
   return (
-    <Panel
+    <ChartPanel
+      file={`${id}-domains`}
       title="By part of the machine"
       state={none ? { kind: "unavailable", ...none } : READY}
       table={() => barsTable(data)}
-      actions={<ImageButtons chart={handle} name={`${id}-domains`} />}
       source={`Of ${range === "none" ? "the whole run" : stretchTitle(selection, tokens)}; gross; ${report.power.sources.join(", ")} (${report.power.grade}).`}
     >
-      <BarList data={data} label="Energy by part of the machine" handle={handle} />
-    </Panel>
+      {(handle) => <BarList data={data} label="Energy by part of the machine" handle={handle} />}
+    </ChartPanel>
   );
 }

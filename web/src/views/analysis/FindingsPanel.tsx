@@ -12,6 +12,10 @@ import styles from "./FindingsPanel.module.css";
 export function FindingsPanel() {
   const { report } = useRun();
   const found = useMemo(() => findings(report), [report]);
+  const how =
+    report.total_energy_mj === null
+      ? ""
+      : `: gross energies, those of passes split by ${report.attribution.model}`;
   const title = report.total_energy_mj === null ? "Where the time went" : "Where the energy went";
   return (
     <Panel
@@ -21,7 +25,7 @@ export function FindingsPanel() {
           ? READY
           : { kind: "empty", says: "Nothing was evaluated, so nothing can be said." }
       }
-      source={`Calculated from the run's summary${report.total_energy_mj === null ? "" : `; energy of a pass split by ${report.attribution.model}`}.`}
+      source={`Calculated from the run's summary${how}.`}
     >
       <ol className={styles["list"]}>
         {found.map((finding) => (

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Layer × component, for the token that is looked at, the selected stretch, or the whole run.
 
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { BarList } from "../../charts/BarList";
 import type { BarsData } from "../../charts/bars";
-import type { ChartHandle } from "../../charts/base/CanvasChart";
 import { componentGroup } from "../../charts/base/components";
 import { CanvasHeatmap } from "../../charts/CanvasHeatmap";
 import { heatmapTable } from "../../charts/heatmap";
 import { setView, useView } from "../../state/view";
-import { ImageButtons } from "../../ui/ImageButtons";
-import { Panel, stateOf, type PanelState } from "../../ui/Panel";
+import { ChartPanel } from "../../ui/ChartPanel";
+import { stateOf, type PanelState } from "../../ui/Panel";
 import { Choice } from "./Choice";
 import { heatmapOf, netMatrix, outsideOf, shapeOf } from "./model/heatmap";
 import { metricInfo, usableMetric, whyNot, type MetricInfo } from "./model/metrics";
@@ -61,7 +60,6 @@ export function HeatmapPanel() {
   const scale = useView((view) => view.colors);
   const selection = useSelection();
   const rows = useChosenPasses(stack?.head, selection);
-  const handle = useRef<ChartHandle>(null);
   const shape = useMemo(() => (stack ? shapeOf(stack) : null), [stack]);
   const single = rows.length === 1 ? rows[0]! : null;
   const pass = single !== null && stack ? stack.head.passes[single] : undefined;
@@ -93,7 +91,8 @@ export function HeatmapPanel() {
       ? { kind: "empty", says: "Nothing of this run was taken apart into layers and components." }
       : null;
   return (
-    <Panel
+    <ChartPanel
+      file={`${id}-${info.metric}`}
       title="Layers and components"
       state={none ? { kind: "unavailable", ...none } : (nothing ?? state)}
       table={data ? () => heatmapTable(data) : undefined}
@@ -103,56 +102,57 @@ export function HeatmapPanel() {
             {info.says}
             {net ? ", above idle" : ""}; {AGGREGATE[stack.head.aggregate]} {title}.
             {range?.clipped &&
-              " Colours end at the 98th percentile of all passes of the phase; larger values look alike."}
+              " Colours end at what nine tenths of the passes stay below; larger values look alike."}
             {info.metric === "energy_mj" &&
               ` Energy of a pass is split by ${stack.head.attribution.model}.`}
           </>
         )
       }
       actions={
-        <>
-          <Choice
-            label="Colours"
-            value={scale}
-            options={["linear", "log"]}
-            onChoose={(to) => setView({ colors: to })}
-          />
-          <ImageButtons chart={handle} name={`${id}-${info.metric}`} />
-        </>
+        <Choice
+          label="Colours"
+          value={scale}
+          options={["linear", "log"]}
+          onChoose={(to) => setView({ colors: to })}
+        />
       }
     >
-      {pass && !pass.profiled && (
-        <p className={styles["bare"]} role="status">
-          Token {selection.token} was not profiled
-          {report.profiler.bare_tokens ? ", to compare profiled ones with it" : ""}: what it cost is
-          known, what went on in it is not.
-        </p>
-      )}
-      {selection.token === null && rows.length === 0 && stack && (
-        <p className={styles["bare"]} role="status">
-          No pass was evaluated in the selected stretch.
-        </p>
-      )}
-      {data && stack && shape && matrix && (
+      {(handle) => (
         <>
-          <CanvasHeatmap
-            data={data}
-            height={Math.min(640, Math.max(220, data.rows.length * ROW + 110))}
-            label={`${info.title} of layers and components, ${title}`}
-            handle={handle}
-            scale={scale}
-            colors={info.colors}
-            domain={range ? [range.range[0], range.range[1]] : undefined}
-            selectedRows={rowSpan(shape.layers, selection.layers)}
-            selectedColumns={columns}
-            onActivate={({ row, column }) =>
-              select(toggleCell(selection, shape.layers[row]!, data.columns[column]!))
-            }
-          />
-          <Outside stack={stack} shape={shape} matrix={matrix} info={info} />
+          {pass && !pass.profiled && (
+            <p className={styles["bare"]} role="status">
+              Token {selection.token} was not profiled
+              {report.profiler.bare_tokens ? ", to compare profiled ones with it" : ""}: what it
+              cost is known, what went on in it is not.
+            </p>
+          )}
+          {selection.token === null && rows.length === 0 && stack && (
+            <p className={styles["bare"]} role="status">
+              No pass was evaluated in the selected stretch.
+            </p>
+          )}
+          {data && stack && shape && matrix && (
+            <>
+              <CanvasHeatmap
+                data={data}
+                height={Math.min(640, Math.max(220, data.rows.length * ROW + 110))}
+                label={`${info.title} of layers and components, ${title}`}
+                handle={handle}
+                scale={scale}
+                colors={info.colors}
+                domain={range ? [range.range[0], range.range[1]] : undefined}
+                selectedRows={rowSpan(shape.layers, selection.layers)}
+                selectedColumns={columns}
+                onActivate={({ row, column }) =>
+                  select(toggleCell(selection, shape.layers[row]!, data.columns[column]!))
+                }
+              />
+              <Outside stack={stack} shape={shape} matrix={matrix} info={info} />
+            </>
+          )}
         </>
       )}
-    </Panel>
+    </ChartPanel>
   );
 }
 

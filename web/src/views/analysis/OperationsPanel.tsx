@@ -2,9 +2,13 @@
 // What the selected component consists of.
 
 import { useQuery } from "@tanstack/react-query";
-import { isReport } from "../../api/client";
+import { useMemo } from "react";
+import { isReport, type Params } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { Operation } from "../../api/schema";
+import { BarList } from "../../charts/BarList";
+import { barsTable, type BarsData } from "../../charts/bars";
+import { componentGroup } from "../../charts/base/components";
 import { layerTitle, phaseTitle } from "../../format/names";
 import {
   formatBytes,
@@ -13,57 +17,111 @@ import {
   formatPlain,
   formatRatio,
   formatTime,
+  quantities,
   UNKNOWN,
 } from "../../format/units";
+import { ChartPanel } from "../../ui/ChartPanel";
 import type { Table } from "../../ui/DataTable";
 import { Panel, stateOf, type PanelState } from "../../ui/Panel";
 import { Graded } from "../../ui/Value";
+import { timeOfPhase, tokensOfPhase, type Selection } from "./model/selection";
 import { keptStretch, stretchParams, stretchTitle } from "./model/stretch";
-import { lasting, useRun, useSettledSelection } from "./useRun";
+import { lasting, select, useRun, useSettledSelection } from "./useRun";
 import styles from "./OperationsPanel.module.css";
 
+/** Of one component what it consists of; else the components that cost the most. */
 export function OperationsPanel() {
-  const { id, report, tokens } = useRun();
+  const { report, tokens } = useRun();
   const selection = keptStretch(useSettledSelection(), isReport());
   const { layers, components } = selection;
   const stretch = stretchParams(selection, tokens);
-  const component = components.length === 1 ? components[0]! : null;
-  const layer = layers && layers[0] === layers[1] ? layers[0] : layers === null ? undefined : null;
-  const asked = component !== null && layer !== null && stretch !== null;
+  const layer = layers === null ? undefined : layers[0];
+  const isCell = components.length === 1 && (layers === null || layers[0] === layers[1]);
+  if (!isCell) return report.hottest_components.length ? <Costliest /> : <Nothing />;
+  if (stretch === null) return <Nothing />;
+  return <Cell component={components[0]!} layer={layer} selection={selection} stretch={stretch} />;
+}
+
+function Nothing() {
+  const says =
+    "Click a cell, or a component outside the layers: what it consists of is listed here.";
+  return <Panel title="Operations" state={{ kind: "empty", says }} />;
+}
+
+function Costliest() {
+  const { id, report, pipeline, tokens } = useRun();
+  const rows = report.hottest_components;
+  const powered = report.total_energy_mj !== null;
+  const data = useMemo(
+    (): BarsData => ({
+      bars: rows.map((row, i) => ({
+        key: `${i}`,
+        label: `${row.layer < 0 ? "" : `${row.layer} `}${row.component}, ${phaseTitle(row.phase)}`,
+        value: powered ? row.energy_mj : row.duration_ms,
+        style: { group: componentGroup(row.component) },
+        detail: formatRatio(row.share_ratio),
+      })),
+      quantity: powered ? quantities.energy : quantities.time,
+      kind: "component",
+    }),
+    [rows, powered],
+  );
+  const choose = (key: string) => {
+    const row = rows[Number(key)]!;
+    const stretch = tokensOfPhase(tokens, row.phase) ?? timeOfPhase(pipeline.phases, row.phase);
+    const span = row.layer < 0 ? null : ([row.layer, row.layer] as const);
+    select({ token: null, ...stretch, layers: span, components: [row.component] });
+  };
+  return (
+    <ChartPanel
+      file={`${id}-costliest`}
+      title="Costliest components"
+      table={() => barsTable(data)}
+      source="By layer and phase, of the whole run. Choose one, or a cell of the matrix, to see its operations."
+    >
+      {(handle) => (
+        <BarList data={data} label="Costliest components" handle={handle} onActivate={choose} />
+      )}
+    </ChartPanel>
+  );
+}
+
+interface CellProps {
+  readonly component: string;
+  readonly layer: number | undefined;
+  readonly selection: Selection;
+  readonly stretch: Params;
+}
+
+function Cell({ component, layer, selection, stretch }: CellProps) {
+  const { id, report, tokens } = useRun();
   const operations = useQuery({
     ...queries.operations(id, { ...stretch, component, ...(layer === undefined ? {} : { layer }) }),
-    enabled: asked,
     ...lasting(report),
   });
   const rows = operations.data?.operations ?? [];
-  const state: PanelState = !asked
-    ? {
-        kind: "empty",
-        says: "Click a cell, or a component outside the layers: what it consists of is listed here.",
-      }
-    : operations.data && rows.length === 0
+  const state: PanelState =
+    operations.data && rows.length === 0
       ? { kind: "empty", says: "Nothing is known of what went on in it." }
       : stateOf(operations);
-  const where = layer === undefined ? "" : `${layerTitle(layer ?? 0)}, `;
+  const where = layer === undefined ? "" : `${layerTitle(layer)}, `;
+  const longest = rows.reduce((held, row) => Math.max(held, row.duration_ms), 0);
+  const phases = new Set(rows.map((each) => each.phase)).size > 1;
   return (
     <Panel
-      title={component === null ? "Operations" : `Operations of ${component}`}
+      title={`Operations of ${component}`}
       state={state}
       table={() => operationsTable(rows)}
-      source={
-        asked
-          ? `${where}${stretchTitle(selection, tokens)}. FLOPs and bytes are what must be computed and moved, not what was counted.`
-          : undefined
+      source={`${where}${stretchTitle(selection, tokens)}. FLOPs and bytes are what must be computed and moved, not what was counted.`}
+      actions={
+        <button type="button" onClick={() => select({ layers: null, components: [] })}>
+          Costliest
+        </button>
       }
     >
       <ul className={styles["list"]}>
         {rows.map((row, i) => (
-          <One
-            key={i}
-            row={row}
-            most={most(rows)}
-            phases={new Set(rows.map((each) => each.phase)).size > 1}
-          />
+          <One key={i} row={row} most={longest} phases={phases} />
         ))}
       </ul>
       {rows.length > 0 && rows.every((row) => row.operation === null) && (
@@ -73,10 +131,6 @@ export function OperationsPanel() {
       )}
     </Panel>
   );
-}
-
-function most(rows: readonly Operation[]): number {
-  return rows.reduce((held, row) => Math.max(held, row.duration_ms), 0);
 }
 
 /** Per second, of the time the operation took. */

@@ -2,18 +2,17 @@
 // The run from beginning to end: phases, and in them sections, or tokens down to operations.
 
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { isReport } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { Phase } from "../../api/schema";
-import type { ChartHandle } from "../../charts/base/CanvasChart";
 import type { Range } from "../../charts/base/ticks";
 import { CanvasTimeline } from "../../charts/CanvasTimeline";
 import { timelineTable } from "../../charts/timeline";
 import { timelineData, type TimelineData } from "../../charts/timelineData";
 import { setView, useView } from "../../state/view";
-import { ImageButtons } from "../../ui/ImageButtons";
-import { Panel, READY } from "../../ui/Panel";
+import { ChartPanel } from "../../ui/ChartPanel";
+import { READY } from "../../ui/Panel";
 import { Choice } from "./Choice";
 import { chosenTime, selectTime, timeOfPhase, toggleCell, tokensOfPhase } from "./model/selection";
 import { parseKey, printKey, sectionTimeline, tokenTimeline } from "./model/timeline";
@@ -43,7 +42,6 @@ export function PipelinePanel() {
     return timelineData(names, spans);
   }, [lanes, pipeline, tokens, operations]);
   const [view, setZoom] = useZoom(data, axis, operations.length > 0 ? token : null);
-  const handle = useRef<ChartHandle>(null);
   const activate = (span: number) => {
     const key = data.keys[span];
     const what = key === undefined ? null : parseKey(key);
@@ -58,7 +56,8 @@ export function PipelinePanel() {
   };
   const selected = axis === "time" ? chosenTime(selection, tokens) : null;
   return (
-    <Panel
+    <ChartPanel
+      file={`${id}-pipeline`}
       title="Pipeline"
       table={() => timelineTable(data)}
       state={
@@ -87,22 +86,23 @@ export function PipelinePanel() {
             options={["sections", "tokens"]}
             onChoose={(to) => setView({ lanes: to })}
           />
-          <ImageButtons chart={handle} name={`${id}-pipeline`} />
         </>
       }
     >
-      <CanvasTimeline
-        data={data}
-        width={axis}
-        label={`Pipeline of the run, width is ${axis}, colour is energy`}
-        view={view}
-        onView={setZoom}
-        selected={selected}
-        handle={handle}
-        onActivate={activate}
-        onBrush={axis === "time" ? ([from, to]) => select(selectTime(from, to)) : undefined}
-      />
-    </Panel>
+      {(handle) => (
+        <CanvasTimeline
+          data={data}
+          width={axis}
+          label={`Pipeline of the run, width is ${axis}, colour is energy`}
+          view={view}
+          onView={setZoom}
+          selected={selected}
+          handle={handle}
+          onActivate={activate}
+          onBrush={axis === "time" ? ([from, to]) => select(selectTime(from, to)) : undefined}
+        />
+      )}
+    </ChartPanel>
   );
 }
 

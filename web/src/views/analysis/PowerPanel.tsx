@@ -2,17 +2,16 @@
 // Power over the run, with phases, peak and idle; a drag selects a stretch of time.
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { queries } from "../../api/queries";
 import type { Power } from "../../api/schema";
-import type { ChartHandle } from "../../charts/base/CanvasChart";
 import { DOMAINS, type Domain } from "../../charts/base/palette";
 import { PowerChart } from "../../charts/PowerChart";
 import { powerSeries, type PowerData } from "../../charts/power";
 import { seriesTable } from "../../charts/series";
 import { setView, useView } from "../../state/view";
-import { ImageButtons } from "../../ui/ImageButtons";
-import { Panel, stateOf } from "../../ui/Panel";
+import { ChartPanel } from "../../ui/ChartPanel";
+import { stateOf } from "../../ui/Panel";
 import { whyNot } from "./model/metrics";
 import { tokenAt } from "./model/play";
 import { chosenTime, selectTime } from "./model/selection";
@@ -47,7 +46,6 @@ export function PowerPanel() {
   const { id, report, tokens } = useRun();
   const zoom = useView((state) => state.zoom);
   const selection = useSelection();
-  const handle = useRef<ChartHandle>(null);
   // Of a part of the run there may be more samples than were kept of all of it.
   const part = zoom ? { from_ms: zoom[0], to_ms: zoom[1] } : {};
   const power = useQuery({
@@ -69,31 +67,33 @@ export function PowerPanel() {
         }
       : stateOf(power);
   return (
-    <Panel
+    <ChartPanel
+      file={`${id}-power`}
       title="Power"
       state={state}
       table={data ? () => seriesTable(powerSeries(data)) : undefined}
       source={`${report.power.sources.join(", ")} (${report.power.grade}); ${count} samples. A drag selects a stretch of time.`}
-      actions={<ImageButtons chart={handle} name={`${id}-power`} />}
     >
-      {data && (
-        <PowerChart
-          data={data}
-          height={HEIGHT}
-          label="Power over the run"
-          handle={handle}
-          view={zoom ?? undefined}
-          onView={(view) => setView({ zoom: view ? [round(view[0]), round(view[1])] : null })}
-          selected={selection.token === null ? stretch : null}
-          at={middle}
-          onBrush={([from, to]) => select(selectTime(from, to))}
-          onActivate={(ms) => {
-            const token = tokenAt(tokens, ms);
-            if (token !== null) select({ token, time: null });
-          }}
-        />
-      )}
-    </Panel>
+      {(handle) =>
+        data && (
+          <PowerChart
+            data={data}
+            height={HEIGHT}
+            label="Power over the run"
+            handle={handle}
+            view={zoom ?? undefined}
+            onView={(view) => setView({ zoom: view ? [round(view[0]), round(view[1])] : null })}
+            selected={selection.token === null ? stretch : null}
+            at={middle}
+            onBrush={([from, to]) => select(selectTime(from, to))}
+            onActivate={(ms) => {
+              const token = tokenAt(tokens, ms);
+              if (token !== null) select({ token, time: null });
+            }}
+          />
+        )
+      }
+    </ChartPanel>
   );
 }
 

@@ -2,16 +2,15 @@
 // Which experts were chosen (deep runs of models that have some).
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { isReport } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { Routing } from "../../api/schema";
-import type { ChartHandle } from "../../charts/base/CanvasChart";
 import { CanvasHeatmap } from "../../charts/CanvasHeatmap";
 import { heatmapTable, type HeatmapData } from "../../charts/heatmap";
 import { formatPlain, quantities } from "../../format/units";
-import { ImageButtons } from "../../ui/ImageButtons";
-import { Panel, stateOf, type PanelState } from "../../ui/Panel";
+import { ChartPanel } from "../../ui/ChartPanel";
+import { stateOf, type PanelState } from "../../ui/Panel";
 import { keptStretch, stretchParams, stretchTitle } from "./model/stretch";
 import { lasting, useRun, useSettledSelection } from "./useRun";
 
@@ -44,7 +43,6 @@ export function RoutingPanel() {
     ...lasting(report),
   });
   const data = useMemo(() => (routing.data ? expertsOf(routing.data) : null), [routing.data]);
-  const handle = useRef<ChartHandle>(null);
   if (experts === 0) return null;
   const state: PanelState = !deep
     ? {
@@ -58,7 +56,8 @@ export function RoutingPanel() {
         ? { kind: "unavailable", reason: routing.data.reason ?? "No routing was recorded." }
         : stateOf(routing);
   return (
-    <Panel
+    <ChartPanel
+      file={`${id}-experts`}
       title="Experts"
       state={state}
       table={data ? () => heatmapTable(data) : undefined}
@@ -66,17 +65,18 @@ export function RoutingPanel() {
         routing.data &&
         `${routing.data.decisions} choices in ${stretchTitle(selection, tokens)}; load balance ${formatPlain(routing.data.load_balance)} (1 = even), entropy ${formatPlain(routing.data.routing_entropy)} nats.`
       }
-      actions={<ImageButtons chart={handle} name={`${id}-experts`} />}
     >
-      {data && (
-        <CanvasHeatmap
-          data={data}
-          height={Math.min(560, Math.max(200, data.rows.length * 14 + 70))}
-          label="How often each expert was chosen, by layer"
-          handle={handle}
-          colors="other"
-        />
-      )}
-    </Panel>
+      {(handle) =>
+        data && (
+          <CanvasHeatmap
+            data={data}
+            height={Math.min(560, Math.max(200, data.rows.length * 14 + 70))}
+            label="How often each expert was chosen, by layer"
+            handle={handle}
+            colors="other"
+          />
+        )
+      }
+    </ChartPanel>
   );
 }

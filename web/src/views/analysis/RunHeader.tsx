@@ -162,7 +162,7 @@ function Total({ title, value, grade, large = false }: TotalProps) {
 }
 
 function Texts({ report }: { readonly report: RunReport }) {
-  if (report.prompt === null && report.response === null) return null;
+  if (!report.prompt && !report.response) return null;
   return (
     <details className={styles["texts"]}>
       <summary>Prompt and answer</summary>

@@ -2,13 +2,12 @@
 // From the input through layers and attention, MLP and the rest to the output.
 
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { queries } from "../../api/queries";
-import type { ChartHandle } from "../../charts/base/CanvasChart";
 import { Sankey } from "../../charts/Sankey";
 import { sankeyTable } from "../../charts/sankey";
-import { ImageButtons } from "../../ui/ImageButtons";
-import { Panel, stateOf, type PanelState } from "../../ui/Panel";
+import { ChartPanel } from "../../ui/ChartPanel";
+import { stateOf, type PanelState } from "../../ui/Panel";
 import { flowOfPasses, measuredFlow } from "./model/flow";
 import { hasStretch, type Selection } from "./model/selection";
 import { passesTitle } from "./model/stretch";
@@ -33,7 +32,6 @@ export function SankeyPanel() {
   const { stacks, queries: matrices } = useStacks();
   const rows = useChosenPasses(stacks?.time.head, selection);
   const flow = useQuery({ ...queries.flow(id), ...lasting(report) });
-  const handle = useRef<ChartHandle>(null);
   const data = useMemo(() => {
     if (!some) return flow.data ? measuredFlow(flow.data, measure) : null;
     return stacks ? flowOfPasses(stacks, rows, measure) : null;
@@ -43,26 +41,28 @@ export function SankeyPanel() {
       ? { kind: "empty", says: "No pass was evaluated in the selected stretch." }
       : stateOf(...(some ? matrices : [flow]));
   return (
-    <Panel
+    <ChartPanel
+      file={`${id}-flow`}
       title="As a flow"
       state={state}
       table={data ? () => sankeyTable(data) : undefined}
       source={`${measure.quantity.name} of ${passesTitle(selection, tokens, rows, stacks?.time.head.passes ?? [])}: what flows into a node flows out of it. A click selects.`}
-      actions={<ImageButtons chart={handle} name={`${id}-flow`} />}
     >
-      {data && (
-        <Sankey
-          data={data}
-          height={HEIGHT}
-          label={`${measure.quantity.name} from the input through layers and components to the output`}
-          handle={handle}
-          onActivate={(node) => {
-            const change = stacks && choiceOf(node, stacks);
-            if (change) select(change);
-          }}
-        />
-      )}
-    </Panel>
+      {(handle) =>
+        data && (
+          <Sankey
+            data={data}
+            height={HEIGHT}
+            label={`${measure.quantity.name} from the input through layers and components to the output`}
+            handle={handle}
+            onActivate={(node) => {
+              const change = stacks && choiceOf(node, stacks);
+              if (change) select(change);
+            }}
+          />
+        )
+      }
+    </ChartPanel>
   );
 }
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What each token cost, stacked by component, with the running total.
 
-import { useMemo, useRef } from "react";
-import type { ChartHandle } from "../../charts/base/CanvasChart";
+import { useMemo } from "react";
 import { CanvasWaterfall } from "../../charts/CanvasWaterfall";
 import { waterfallTable } from "../../charts/waterfall";
-import { ImageButtons } from "../../ui/ImageButtons";
-import { Panel, stateOf } from "../../ui/Panel";
+import { ChartPanel } from "../../ui/ChartPanel";
+import { stateOf } from "../../ui/Panel";
 import { chosenTokens, hasCells, selectTokens } from "./model/selection";
 import { waterfallOf } from "./model/waterfall";
 import { select, useMeasure, useRun, useSelection, useSettledSelection, useStacks } from "./useRun";
@@ -19,7 +18,6 @@ export function WaterfallPanel() {
   const measure = useMeasure();
   const selection = useSelection();
   const { layers, components } = useSettledSelection();
-  const handle = useRef<ChartHandle>(null);
   const data = useMemo(
     () => (stacks ? waterfallOf(stacks, tokens, measure, { layers, components }) : null),
     [stacks, tokens, measure, layers, components],
@@ -28,7 +26,8 @@ export function WaterfallPanel() {
   const range = chosenTokens({ ...selection, token: null }, tokens);
   const some = hasCells(selection);
   return (
-    <Panel
+    <ChartPanel
+      file={`${id}-tokens`}
       title="Token by token"
       state={
         tokens.length ? stateOf(...queries) : { kind: "empty", says: "No token was evaluated." }
@@ -39,20 +38,21 @@ export function WaterfallPanel() {
           ? "Only the selected layers and components."
           : "Tokens that one pass evaluated together, as those of the prompt, share it equally. A click looks at a token, a drag selects some."
       }
-      actions={<ImageButtons chart={handle} name={`${id}-tokens`} />}
     >
-      {data && (
-        <CanvasWaterfall
-          data={data}
-          height={HEIGHT}
-          label={`${measure.quantity.name} of each token by component, with the running total`}
-          handle={handle}
-          token={selection.token === null ? null : selection.token - first}
-          selected={range && range !== "none" ? [range[0] - first, range[1] - first] : null}
-          onActivate={(i) => select({ token: i + first, time: null })}
-          onBrush={([from, to]) => select(selectTokens(from + first, to + first))}
-        />
-      )}
-    </Panel>
+      {(handle) =>
+        data && (
+          <CanvasWaterfall
+            data={data}
+            height={HEIGHT}
+            label={`${measure.quantity.name} of each token by component, with the running total`}
+            handle={handle}
+            token={selection.token === null ? null : selection.token - first}
+            selected={range && range !== "none" ? [range[0] - first, range[1] - first] : null}
+            onActivate={(i) => select({ token: i + first, time: null })}
+            onBrush={([from, to]) => select(selectTokens(from + first, to + first))}
+          />
+        )
+      }
+    </ChartPanel>
   );
 }

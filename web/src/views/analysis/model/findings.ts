@@ -259,7 +259,8 @@ function componentRule(rules: Rules, phase: Phase): void {
   rules.add({
     id: `component-${phase}`,
     text: `${top.component} is the costliest component: ${percent(share)} of ${text}.`,
-    detail: `${perPass === null ? "" : `${basis.format(perPass)} per pass.`}${outside} (${rules.how()})`.trim(),
+    detail:
+      `${perPass === null ? "" : `${basis.format(perPass)} per pass.`}${outside} (${rules.how()})`.trim(),
     share: basis.of(top) / (basis.total || 1),
     grade: rules.inside(phase),
     target: { phase, layers: null, components: [top.component] },

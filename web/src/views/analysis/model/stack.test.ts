@@ -114,11 +114,26 @@ describe("the range of colours", () => {
   });
 
   it("leaves out a few passes that were far slower, and says so", () => {
-    const usual = Array.from({ length: 1000 }, (_, i) => [1 + (i % 10) / 10]);
-    const stack = small("sum", [...usual, [500]]);
+    const usual = Array.from({ length: 95 }, (_, i) => [1 + (i % 10) / 10, 0.1]);
+    const slow = Array.from({ length: 5 }, () => [500, 400]);
+    const stack = small("sum", [...usual, ...slow]);
     const rows = stack.head.passes.map((_, i) => i);
     const found = colorRange(stack, rows)!;
     expect(found.clipped).toBe(true);
+    expect(found.range[0]).toBeCloseTo(0.1, 5);
     expect(found.range[1]).toBeCloseTo(1.9, 5);
+  });
+
+  it("is whole where nothing is far above the rest", () => {
+    const stack = small(
+      "sum",
+      Array.from({ length: 50 }, (_, i) => [1 + i / 250]),
+    );
+    const found = colorRange(
+      stack,
+      stack.head.passes.map((_, i) => i),
+    )!;
+    expect(found.clipped).toBe(false);
+    expect(found.range[1]).toBeCloseTo(1.196, 5);
   });
 });

@@ -119,37 +119,31 @@ export function restOf(
 }
 
 /**
- * Range of the values of passes of one phase, for colours that mean the same for every token. The
- * upper end leaves out the largest two percent, so that a few slow passes do not make all others
- * look alike; `clipped` says that something lies above it.
+ * Range of the values of passes of one phase, for colours that mean the same for every token. It ends
+ * at the largest value of all but a tenth of the passes, so that some slow ones do not make all others
+ * look alike; `clipped` says that something lies well above it.
  */
 export function colorRange(
   stack: Stack,
   rows: readonly number[],
 ): { range: readonly [number, number]; clipped: boolean } | null {
-  const cells = cellsOf(stack.head);
-  const known: number[] = [];
-  // Enough cells for a quantile; every pass is looked at.
-  const step = Math.max(1, Math.floor((rows.length * cells) / MANY));
-  let most = -Infinity;
   let least = Infinity;
-  let count = 0;
+  const largest: number[] = [];
   for (const row of rows) {
-    for (let i = row * cells; i < (row + 1) * cells; i++) {
-      const value = stack.values[i]!;
-      if (Number.isNaN(value)) continue;
+    let most = -Infinity;
+    for (const value of passMatrix(stack, row)) {
       if (value > most) most = value;
       if (value < least) least = value;
-      if (count++ % step === 0) known.push(value);
     }
+    if (most > -Infinity) largest.push(most);
   }
-  if (count === 0) return null;
-  known.sort((a, b) => a - b);
-  const high = known.length < 100 ? most : known[Math.floor(known.length * QUANTILE)]!;
-  // Few outliers close above are no reason to clip.
-  const end = high > 0 && most > 1.25 * high ? high : most;
-  return { range: [least, end], clipped: end < most };
+  if (largest.length === 0) return null;
+  largest.sort((a, b) => a - b);
+  const most = largest[largest.length - 1]!;
+  const usual = largest[Math.min(largest.length - 1, Math.floor(largest.length * USUAL))]!;
+  const clipped = usual > 0 && most > WELL_ABOVE * usual;
+  return { range: [least, clipped ? usual : most], clipped };
 }
 
-const MANY = 60_000;
-const QUANTILE = 0.98;
+const USUAL = 0.9;
+const WELL_ABOVE = 1.25;
