@@ -12,6 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* then libwebsockets has switched SIGPIPE off */
+#endif
+
 /*
  * A connection to a whole server, over a socket pair. The first byte of the input says how the rest
  * is sent: as it is, cut in two, or as frames of a WebSocket that has been opened before.

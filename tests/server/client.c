@@ -11,10 +11,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
 enum { PATIENCE_MS = 30000 };
 
 void client_attach(struct client *client, int fd)
 {
+#ifdef SO_NOSIGPIPE
+    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+#endif
     *client = (struct client){.fd = fd, .in = calloc(1, 1)};
 }
 
