@@ -4,6 +4,7 @@ import { quantities } from "../format/units";
 import { palettes } from "../testing/palettes";
 import { randomFrom } from "../testing/random";
 import { RecordingPen } from "../testing/recordingPen";
+import { roughWidth } from "./base/chart";
 import {
   columnGroups,
   heatmapChart,
@@ -33,6 +34,17 @@ function matrix(
 const size = { width: 640, height: 300 };
 
 describe("a heatmap", () => {
+  it("has room for the name of each column, turned ones too", () => {
+    for (const width of [400, 600, 900]) {
+      const columns = ["input_layernorm", ...Array.from({ length: 15 }, (_, i) => `c${i}`)];
+      const data = { ...matrix(6, 16, () => 1), columns };
+      const { plot, labelsTurned } = layoutHeatmap(data, {}, { width, height: 300 });
+      expect(labelsTurned).toBe(true);
+      const middle = plot.x + plot.w / 16 / 2;
+      expect(middle).toBeGreaterThanOrEqual(0.7 * roughWidth(columns[0]!));
+    }
+  });
+
   it("is hit where its cells are anchored, row 0 at the top", () => {
     const data = matrix(13, 21, (row, column) => row * column);
     const chart = heatmapChart(data);

@@ -135,7 +135,8 @@ export function layoutHeatmap(
   const numbered = isNumbered(data.columns);
   const labelsTurned = !numbered && room < columnLabel + 8;
   const bottom = labelsTurned ? columnLabel * 0.72 + 22 : ROW + 18;
-  const plot = inset(size, left, TOP, RIGHT, bottom);
+  const margin = labelsTurned ? turnedMargin(data.columns, size.width - RIGHT) : 0;
+  const plot = inset(size, Math.max(left, margin), TOP, RIGHT, bottom);
   const rowsPerPixel = Math.max(1, Math.ceil(data.rows.length / plot.h));
   const columnsPerPixel = Math.max(1, Math.ceil(data.columns.length / plot.w));
   const found = survey(data.values);
@@ -154,6 +155,16 @@ export function layoutHeatmap(
     missing: found.missing,
     labelsTurned,
   };
+}
+
+// The margin that the names of the first columns, turned by 45°, need to the left of the plot. `width` is that of
+// margin and plot together; a name ends below the middle of its column.
+function turnedMargin(names: readonly string[], width: number): number {
+  const margin = (name: string, i: number) => {
+    const middle = (i + 0.5) / names.length;
+    return (Math.min(LABEL, roughWidth(name)) * 0.72 - middle * width) / (1 - middle);
+  };
+  return Math.max(0, ...names.slice(0, 20).map(margin));
 }
 
 // Of very many names a few tell how wide they are.
