@@ -54,6 +54,7 @@ beforeEach(() => {
     },
   };
   vi.stubGlobal("WebSocket", FakeSocket);
+  vi.stubGlobal("requestAnimationFrame", () => 0);
   vi.stubGlobal("location", { protocol: "http:", host: "127.0.0.1:8000" });
   vi.stubGlobal("document", Object.assign(new EventTarget(), { hidden: false }));
   vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => undefined });

@@ -11,6 +11,8 @@ import { makePacer } from "./pacer";
 import { LiveRun } from "./run";
 
 const GAP_MS = 100;
+const LONGEST_GAP_MS = 500;
+const SHARE_RATIO = 0.05;
 const BACK_OFF_MS = [250, 500, 1000, 2000, 5000] as const;
 const STALE_MS = 3000;
 const REFILL_MS = 1500; // the store is committed about once a second
@@ -48,14 +50,31 @@ class Feed {
 
   #pacer = makePacer({
     gapMs: GAP_MS,
-    draw: () => {
-      this.#shown = { run: this.run, draw: this.#shown.draw + 1 };
-      for (const watcher of this.#watchers) watcher();
-    },
+    longestGapMs: LONGEST_GAP_MS,
+    shareRatio: SHARE_RATIO,
+    draw: () => this.#draw(),
     isHidden: () => document.hidden,
     isHeld: () => usePreferences.getState().quiet && this.run?.status === "running",
     now: () => performance.now(),
   });
+
+  // What it takes: the script, and the frame from its beginning until all has been painted.
+  #draw(): void {
+    const start = performance.now();
+    let script = 0;
+    requestAnimationFrame(() => {
+      const frame = performance.now();
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        this.#pacer.took(script + performance.now() - frame);
+        port1.close();
+      };
+      port2.postMessage(null);
+    });
+    this.#shown = { run: this.run, draw: this.#shown.draw + 1 };
+    for (const watcher of this.#watchers) watcher();
+    script = performance.now() - start;
+  }
 
   connect(): void {
     document.addEventListener("visibilitychange", () => this.#pacer.resume());

@@ -9,6 +9,8 @@ describe("the page is drawn", () => {
   const start = () =>
     makePacer({
       gapMs: 100,
+      longestGapMs: 500,
+      shareRatio: 0.1,
       draw: () => draws.push(Date.now()),
       isHidden: () => hidden,
       isHeld: () => held,
@@ -75,5 +77,22 @@ describe("the page is drawn", () => {
     hidden = true;
     vi.advanceTimersByTime(1000);
     expect(draws.length).toBe(1);
+  });
+
+  it("less often where it is dear, but not for ever", () => {
+    const pacer = start();
+    const gapAfter = (cost: number) => {
+      for (let i = 0; i < 50; i++) pacer.took(cost);
+      const before = draws.length;
+      for (let ms = 0; ms < 5000; ms += 5) {
+        pacer.mark();
+        vi.advanceTimersByTime(5);
+      }
+      return Math.round(5000 / (draws.length - before) / 50) * 50;
+    };
+    expect(gapAfter(2)).toBe(100);
+    expect(gapAfter(25)).toBe(250);
+    expect(gapAfter(1000)).toBe(500);
+    expect(gapAfter(1)).toBe(100);
   });
 });

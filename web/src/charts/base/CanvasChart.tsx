@@ -73,7 +73,8 @@ export interface CanvasChartProps<L, T> extends CommonProps {
   readonly whole?: Chart<L, T> | undefined;
 }
 
-function prepare(canvas: HTMLCanvasElement | null, size: Size, ratio: number) {
+// A canvas that changed is copied to the screen as a whole, so that an empty one is better left alone.
+function prepare(canvas: HTMLCanvasElement | null, size: Size, ratio: number, isEmpty = false) {
   const context = canvas?.getContext("2d");
   if (!canvas || !context) return null;
   const [width, height] = [Math.round(size.width * ratio), Math.round(size.height * ratio)];
@@ -82,7 +83,7 @@ function prepare(canvas: HTMLCanvasElement | null, size: Size, ratio: number) {
     canvas.height = height;
   }
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, size.width, size.height);
+  if (!isEmpty) context.clearRect(0, 0, size.width, size.height);
   return context;
 }
 
@@ -114,6 +115,7 @@ export function CanvasChart<L, T>(props: CanvasChartProps<L, T>) {
   const root = useRef<HTMLDivElement>(null);
   const base = useRef<HTMLCanvasElement>(null);
   const top = useRef<HTMLCanvasElement>(null);
+  const topIsEmpty = useRef(true);
   const size = useSize(root);
   const ratio = usePixelRatio();
   const palette = usePalette();
@@ -129,12 +131,14 @@ export function CanvasChart<L, T>(props: CanvasChartProps<L, T>) {
     if (context) chart.paint(new CanvasPen(context, palette.font), layout!, palette);
   }, props.live ?? false);
   const paintTop = useRedraw(() => {
-    const context = size && layout !== null && prepare(top.current, size, ratio);
+    const context =
+      size && layout !== null && prepare(top.current, size, ratio, topIsEmpty.current);
     if (!context) return;
     const pen = new CanvasPen(context, palette.font);
     marks?.(pen, layout!, palette);
     if (shown) paintCursor(pen, shown.anchor, palette);
     if (brush) paintBrush(pen, brush, size.height, palette);
+    topIsEmpty.current = !pen.drew;
   }, false);
   useEffect(paint, [paint, chart, layout, palette, ratio]);
   useEffect(paintTop);

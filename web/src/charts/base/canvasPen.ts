@@ -35,6 +35,8 @@ function imageOf(pixels: Pixels): HTMLCanvasElement {
  * Draws on a context whose transformation already maps CSS pixels. `family` is a CSS font family.
  */
 export class CanvasPen implements Pen {
+  /** Whether anything was. */
+  drew = false;
   #context: Context;
   #family: string;
   #font = "";
@@ -46,28 +48,33 @@ export class CanvasPen implements Pen {
   }
 
   rect(x: number, y: number, w: number, h: number, color: string): void {
+    this.drew = true;
     this.#context.fillStyle = color;
     this.#context.fillRect(x, y, w, h);
   }
 
   frame(x: number, y: number, w: number, h: number, stroke: Stroke): void {
+    this.drew = true;
     this.#stroke(stroke);
     this.#context.strokeRect(x, y, w, h);
   }
 
   line(points: ArrayLike<number>, stroke: Stroke): void {
+    this.drew = true;
     this.#stroke(stroke);
     this.#trace(points);
     this.#context.stroke();
   }
 
   area(points: ArrayLike<number>, color: string): void {
+    this.drew = true;
     this.#context.fillStyle = color;
     this.#trace(points);
     this.#context.fill();
   }
 
   dot(x: number, y: number, radius: number, color: string, ring?: string): void {
+    this.drew = true;
     this.#context.beginPath();
     this.#context.arc(x, y, radius, 0, 2 * Math.PI);
     this.#context.fillStyle = color;
@@ -78,6 +85,7 @@ export class CanvasPen implements Pen {
   }
 
   text(text: string, x: number, y: number, style: TextStyle): void {
+    this.drew = true;
     const context = this.#context;
     const shown = visibleText(text);
     this.#setFont(style.size ?? FONT, style.bold ?? false);
@@ -96,12 +104,14 @@ export class CanvasPen implements Pen {
   }
 
   hatch(x: number, y: number, w: number, h: number, color: string): void {
+    this.drew = true;
     if (!this.#hatches.has(color)) this.#hatches.set(color, hatchPattern(this.#context, color));
     this.#context.fillStyle = this.#hatches.get(color) ?? color;
     this.#context.fillRect(x, y, w, h);
   }
 
   image(pixels: Pixels, x: number, y: number, w: number, h: number): void {
+    this.drew = true;
     if (pixels.width === 0 || pixels.height === 0) return;
     this.#context.imageSmoothingEnabled = false;
     this.#context.drawImage(imageOf(pixels), x, y, w, h);

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The text as it comes, each token tinted by what it took; one of them can be looked at closely.
 
-import {
-  memo,
-  useEffect,
-  useLayoutEffect,
-  useRef,
-  type KeyboardEvent,
-  type MouseEvent,
-} from "react";
+import { memo, useEffect, useRef, type KeyboardEvent, type MouseEvent } from "react";
 import { visibleText } from "../../format/names";
 import { formatEnergy, formatTime } from "../../format/units";
 import { useLive } from "../../live/feed";
@@ -119,7 +112,6 @@ function Stream({
   readonly median: number;
 }) {
   const box = useRef<HTMLDivElement>(null);
-  const atEnd = useRef(true);
   const chosen = useView((state) => state.token);
   const last = run.tokens.length - 1;
   const move = (to: number) => setView({ token: Math.max(0, Math.min(last, to)) });
@@ -150,18 +142,11 @@ function Stream({
           },
         ]),
   ]);
-  useLayoutEffect(() => {
-    if (atEnd.current && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [last]);
   useEffect(() => {
     if (chosen === null) return;
     box.current?.querySelector(`[data-token="${chosen}"]`)?.scrollIntoView({ block: "nearest" });
   }, [chosen]);
 
-  const onScroll = () => {
-    const { scrollTop, scrollHeight, clientHeight } = box.current!;
-    atEnd.current = scrollHeight - scrollTop - clientHeight < 8;
-  };
   const onKeyDown = (event: KeyboardEvent) => {
     const now = chosen ?? last;
     const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: last }[event.key];
@@ -183,26 +168,27 @@ function Stream({
       aria-label="Tokens of prompt and answer"
       aria-activedescendant={chosen !== null && run.tokens[chosen] ? `token-${chosen}` : undefined}
       tabIndex={0}
-      onScroll={onScroll}
       onKeyDown={onKeyDown}
       onMouseOver={onPoint}
       onClick={onPoint}
     >
-      {chunks.map((from) => {
-        const to = Math.min(last + 1, from + CHUNK);
-        return (
-          <Chunk
-            key={`${run.id}-${from}`}
-            run={run}
-            from={from}
-            to={to}
-            filled={countFilled(run, from, to)}
-            basis={basis}
-            median={median}
-            chosen={chosen !== null && chosen >= from && chosen < to ? chosen : null}
-          />
-        );
-      })}
+      <div>
+        {chunks.map((from) => {
+          const to = Math.min(last + 1, from + CHUNK);
+          return (
+            <Chunk
+              key={`${run.id}-${from}`}
+              run={run}
+              from={from}
+              to={to}
+              filled={countFilled(run, from, to)}
+              basis={basis}
+              median={median}
+              chosen={chosen !== null && chosen >= from && chosen < to ? chosen : null}
+            />
+          );
+        })}
+      </div>
     </div>
   );
 }
