@@ -4,6 +4,8 @@
 #include "server/client.h"
 #include "server/rig.h"
 
+#include "base/system.h"
+
 #include <jansson.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -134,6 +136,58 @@ static void test_large_answers(void **state)
         assert_int_equal(reply_field(&reply, "transfer-encoding") != NULL, rows[i].chunked);
         reply_free(&reply);
     }
+    rig_close(&rig);
+}
+
+/* Through a socket that takes little at a time, which has to be waited for again and again. */
+static void test_narrow_socket(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct client client;
+    int fds[2];
+    char text[128];
+    rig_open(&rig, NULL, NULL);
+    assert_int_equal(erg_system_socketpair(fds), 0);
+    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &(int){4096}, sizeof(int)), 0);
+    client_attach(&client, fds[0]);
+    assert_int_equal(erg_http_adopt(rig.http, fds[1], NULL), 0);
+    snprintf(text, sizeof text, "GET /length?1000000 HTTP/1.1\r\n" HOST "\r\n", rig.port);
+    client_puts(&client, text);
+    struct reply reply = client_reply(&client, false);
+    assert_int_equal(reply.status, 200);
+    assert_true(reply.is_whole);
+    assert_int_equal(reply.body_len, 1000000);
+    reply_free(&reply);
+    client_close(&client);
+    rig_close(&rig);
+}
+
+/* Who is refused while still sending gets to the end of it, and the answer. */
+static void test_refused_upload(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct client client;
+    char text[256];
+    static char piece[100000];
+    struct erg_http_times times = erg_http_times_default;
+    times.linger_ns = INT64_C(60000000000); /* for slow machines */
+    rig_open(&rig, NULL, &times);
+    client_open(&client, rig.port);
+    snprintf(text, sizeof text,
+             "POST /echo HTTP/1.1\r\n" HOST
+             "Content-Type: application/json\r\nContent-Length: 1500000\r\n\r\n",
+             rig.port);
+    client_puts(&client, text);
+    assert_true(client_receive(&client)); /* the answer is there already */
+    for (int i = 0; i < 15; i++)
+        assert_true(client_send(&client, piece, sizeof piece));
+    struct reply reply = client_reply(&client, false);
+    assert_int_equal(reply.status, 413);
+    assert_true(reply.is_whole);
+    reply_free(&reply);
+    client_close(&client);
     rig_close(&rig);
 }
 
@@ -394,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_client_leaves), cmocka_unit_test(test_half_close),
         cmocka_unit_test(test_expect),        cmocka_unit_test(test_close_waits),
         cmocka_unit_test(test_close_leaves),  cmocka_unit_test(test_log),
+        cmocka_unit_test(test_narrow_socket), cmocka_unit_test(test_refused_upload),
         cmocka_unit_test(test_ports),         cmocka_unit_test(test_no_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
