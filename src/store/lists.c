@@ -142,17 +142,28 @@ const char *const erg_status_names[5] = {"running", "complete", "failed", "cance
 /* By what is so now: a dead recorder's run is interrupted. */
 static int count_status(struct erg_store *store, struct erg_store_facts *out, struct erg_err *err)
 {
-    for (size_t i = 0; i < 5; i++) {
-        struct erg_run_filter filter = {.status = erg_status_names[i], .limit = -1};
-        struct erg_run_hits hits = {0};
-        int status = erg_store_find_runs(store, &filter, &hits, err);
-        out->by_status[i] = (int64_t)hits.count;
-        out->runs += (int64_t)hits.count;
-        erg_run_hits_deinit(&hits);
-        if (status)
-            return status;
+    const struct erg_run_filter running = {.status = erg_status_names[0], .limit = -1};
+    struct erg_run_hits hits = {0};
+    ERG_AUTO_STMT sqlite3_stmt *stmt = NULL;
+    int rc, status =
+                erg_sql_prepare(store->db, &stmt,
+                                "SELECT status, count(*) FROM profiling_runs GROUP BY status", err);
+    if (status)
+        return status;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(stmt, 0);
+        for (size_t i = 0; i < 5 && name; i++)
+            out->by_status[i] +=
+                strcmp(name, erg_status_names[i]) == 0 ? sqlite3_column_int64(stmt, 1) : 0;
+        out->runs += sqlite3_column_int64(stmt, 1);
     }
-    return 0;
+    if (rc != SQLITE_DONE)
+        return erg_sql_fail(err, store->db, rc, "cannot read the store");
+    status = out->by_status[0] ? erg_store_find_runs(store, &running, &hits, err) : 0;
+    out->by_status[4] += out->by_status[0] - (int64_t)hits.count;
+    out->by_status[0] = (int64_t)hits.count;
+    erg_run_hits_deinit(&hits);
+    return status;
 }
 
 static void measure_file(sqlite3 *db, struct erg_store_facts *out)
