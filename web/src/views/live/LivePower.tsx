@@ -54,7 +54,7 @@ function stateOf(run: LiveRun, silence: string | null): PanelState {
     return {
       kind: "unavailable",
       reason: "No power source could be read, so that this run has times but no joules.",
-      remedy: "The power sensors on the left say why, and what to do.",
+      remedy: "The panel “Power sensors” says why, and what to do.",
     };
   }
   return {

@@ -77,6 +77,13 @@ function Rows({ status }: { readonly status: PowerStatus }) {
 
 /** What the joules of a run rest on. */
 function Basis({ status }: { readonly status: PowerStatus }) {
+  if (status.default_spec === "none") {
+    return (
+      <p className={styles["advice"]} data-kind="told">
+        Runs read no power source, as the server was told: they have times and no joules.
+      </p>
+    );
+  }
   if (status.default_spec !== "auto") {
     return (
       <p className={styles["advice"]} data-kind="told">
