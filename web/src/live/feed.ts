@@ -12,7 +12,8 @@ import { LiveRun } from "./run";
 
 const GAP_MS = 100;
 const LONGEST_GAP_MS = 500;
-const SHARE_RATIO = 0.05;
+// Of the page's own thread; those that paint and compose take about twice as much again.
+const SHARE_RATIO = 0.035;
 const BACK_OFF_MS = [250, 500, 1000, 2000, 5000] as const;
 const STALE_MS = 3000;
 const REFILL_MS = 1500; // the store is committed about once a second
