@@ -158,4 +158,21 @@ static inline void queue_rig_await(struct queue_rig *rig, const char *id, const 
     fail_msg("run %s is not %s", id, status);
 }
 
+/* Wait until a run has tokens, so that there is something to keep of it; its id. 60 s. */
+static inline void queue_rig_await_tokens(struct queue_rig *rig, char out_id[40])
+{
+    bool found = false;
+    for (int looks = 0; looks < 12000 && !found; looks++) {
+        json_t *list = queue_rig_list(rig);
+        json_t *run = json_array_get(json_object_get(list, "runs"), 0);
+        found = run && json_integer_value(json_object_get(run, "tokens")) > 3;
+        if (found)
+            snprintf(out_id, 40, "%s", json_string_value(json_object_get(run, "run_id")));
+        json_decref(list);
+        if (!found)
+            poll(NULL, 0, 5);
+    }
+    assert_true(found);
+}
+
 #endif

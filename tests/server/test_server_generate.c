@@ -176,19 +176,10 @@ static void test_queue_and_cancel(void **state)
 static void *cancel_soon(void *user)
 {
     struct server *server = user;
-    for (int looks = 0; looks < 6000; looks++) {
-        json_t *list = queue_rig_list(&server->queue);
-        json_t *run = json_array_get(json_object_get(list, "runs"), 0);
-        const char *status;
-        bool running =
-            run && strcmp(text_at(run, "status"), "running") == 0 && number_at(run, "tokens") > 3;
-        if (running)
-            erg_queue_cancel(server->queue.queue, text_at(run, "run_id"), &status, NULL);
-        json_decref(list);
-        if (running)
-            return NULL;
-        poll(NULL, 0, 5);
-    }
+    const char *status;
+    char id[40];
+    queue_rig_await_tokens(&server->queue, id);
+    erg_queue_cancel(server->queue.queue, id, &status, NULL);
     return NULL;
 }
 
@@ -308,16 +299,8 @@ static void test_full(void **state)
 static void *stop_soon(void *user)
 {
     struct server *server = user;
-    json_t *list;
-    for (int looks = 0; looks < 6000; looks++) {
-        list = queue_rig_list(&server->queue);
-        json_t *run = json_array_get(json_object_get(list, "runs"), 0);
-        bool running = run && strcmp(text_at(run, "status"), "running") == 0;
-        json_decref(list);
-        if (running)
-            break;
-        poll(NULL, 0, 5);
-    }
+    char id[40];
+    queue_rig_await_tokens(&server->queue, id);
     erg_queue_stop(server->queue.queue);
     return NULL;
 }

@@ -270,6 +270,7 @@ static void test_cancel(void **state)
     queue_rig_open(&rig);
     assert_int_equal(queue_rig_add(&rig, RUN, running_id, &running, NULL), 0);
     assert_int_equal(queue_rig_add(&rig, RUN, waiting_id, &waiting, NULL), 0);
+    queue_rig_await_tokens(&rig, running_id);
     queue_rig_await(&rig, running_id, "running");
     queue_rig_await(&rig, waiting_id, "queued");
     json_t *described = queue_rig_describe(&rig, waiting_id);
@@ -333,7 +334,7 @@ static void test_stop_interrupts(void **state)
     queue_rig_open(&rig);
     assert_int_equal(queue_rig_add(&rig, RUN, id, &running, NULL), 0);
     assert_int_equal(queue_rig_add(&rig, RUN, waiting_id, &waiting, NULL), 0);
-    queue_rig_await(&rig, id, "running");
+    queue_rig_await_tokens(&rig, id);
     engines_started(&rig, &pid);
     int64_t begun_ns = erg_clock_now_ns(erg_clock_system());
     erg_queue_stop(rig.queue);
