@@ -290,7 +290,9 @@ static int put_statistic(const struct stacks *stacks, enum erg_matrix_metric met
 {
     const struct erg_html *html = stacks->html;
     const struct erg_matrix_info *info = erg_matrix_info(metric);
-    enum erg_pack_join how = strcmp(info->aggregate, "max") == 0 ? ERG_PACK_MOST : ERG_PACK_MEAN;
+    enum erg_pack_join how = metric == ERG_MATRIX_MAX   ? ERG_PACK_MOST
+                             : metric == ERG_MATRIX_STD ? ERG_PACK_ROOT_MEAN_SQUARE
+                                                        : ERG_PACK_MEAN;
     struct stack stack = {0};
     char query[64];
     snprintf(query, sizeof query, "/matrix?metric=%s&stack=true", info->name);

@@ -2,7 +2,6 @@
 #include "export/pack.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 static const double ticks_per_ms = 1e4;
@@ -77,19 +76,25 @@ void erg_pack_float24(const float *values, size_t passes, size_t cells, struct e
     }
 }
 
-static void fold_cell(float *held, float value, uint32_t *known, enum erg_pack_join how)
+/* One cell of so many passes, `cells` apart. */
+static float join_cell(const float *values, size_t passes, size_t cells, enum erg_pack_join how)
 {
-    if (isnan(value))
-        return;
-    if (isnan(*held))
-        *held = value;
-    else if (how == ERG_PACK_MOST)
-        *held = fmaxf(*held, value);
-    else if (how == ERG_PACK_MEAN)
-        *held += (value - *held) / (float)(*known + 1);
-    else
-        *held += value;
-    ++*known;
+    double sum = 0, most = NAN;
+    size_t known = 0;
+    for (size_t pass = 0; pass < passes; pass++) {
+        double value = (double)values[pass * cells];
+        if (isnan(value))
+            continue;
+        sum += how == ERG_PACK_ROOT_MEAN_SQUARE ? value * value : value;
+        most = fmax(most, value);
+        known++;
+    }
+    if (known == 0 || how == ERG_PACK_MOST)
+        return (float)most;
+    if (how == ERG_PACK_SUM)
+        return (float)sum;
+    double mean = sum / (double)known;
+    return (float)(how == ERG_PACK_MEAN ? mean : sqrt(mean));
 }
 
 size_t erg_pack_join(float *values, struct erg_pack_pass *passes, size_t count, size_t cells,
@@ -105,13 +110,9 @@ size_t erg_pack_join(float *values, struct erg_pack_pass *passes, size_t count, 
             sum.duration_ticks += passes[pass].duration_ticks;
             sum.energy_nj += passes[pass].energy_nj;
         }
-        for (size_t cell = 0; cell < cells; cell++) {
-            float held = NAN;
-            uint32_t known = 0;
-            for (size_t pass = from; pass < to; pass++)
-                fold_cell(&held, values[pass * cells + cell], &known, how);
-            values[out * cells + cell] = held;
-        }
+        for (size_t cell = 0; cell < cells; cell++)
+            values[out * cells + cell] =
+                join_cell(values + from * cells + cell, to - from, cells, how);
         passes[out] = sum;
     }
     return out;

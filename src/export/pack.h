@@ -28,8 +28,9 @@ void erg_pack_share(const float *values, const float *ms, const struct erg_pack_
 /* float32 rounded to 12 bits of mantissa: its upper three bytes, plane by plane. */
 void erg_pack_float24(const float *values, size_t passes, size_t cells, struct erg_buf *out);
 
-/* How several passes make one value. */
-enum erg_pack_join { ERG_PACK_SUM, ERG_PACK_MEAN, ERG_PACK_MOST };
+/* How several passes make one value; deviations are averaged as the server does, by their squares.
+ */
+enum erg_pack_join { ERG_PACK_SUM, ERG_PACK_MEAN, ERG_PACK_ROOT_MEAN_SQUARE, ERG_PACK_MOST };
 
 /*
  * Neighbouring passes of the same phase as one, at most `every` of them, in place: `values` and

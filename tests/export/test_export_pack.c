@@ -104,6 +104,7 @@ static void test_join(void **state)
     (void)state;
     join(ERG_PACK_SUM, (float[]){1, NAN, 2, 12, NAN, 3});
     join(ERG_PACK_MEAN, (float[]){1, NAN, 2, 6, NAN, 3});
+    join(ERG_PACK_ROOT_MEAN_SQUARE, (float[]){1, NAN, 2, sqrtf(40), NAN, 3});
     join(ERG_PACK_MOST, (float[]){1, NAN, 2, 8, NAN, 3});
 }
 

@@ -22,7 +22,7 @@ export function Conditions() {
           .filter((group) => group.facts.length > 0)
           .map((group) => (
             <section key={group.title}>
-              <h3>{group.title}</h3>
+              <h2>{group.title}</h2>
               <dl>
                 {group.facts.map((fact) => (
                   <div key={fact.title}>

@@ -68,7 +68,7 @@ function Row({ finding }: { readonly finding: Finding }) {
         <button
           type="button"
           onClick={look}
-          aria-label={`Select: ${finding.text}`}
+          aria-label={`Look: ${finding.text}`}
           title="Select this in all panels"
         >
           Look

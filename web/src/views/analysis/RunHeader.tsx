@@ -166,9 +166,9 @@ function Texts({ report }: { readonly report: RunReport }) {
   return (
     <details className={styles["texts"]}>
       <summary>Prompt and answer</summary>
-      <h3>Prompt</h3>
+      <h2>Prompt</h2>
       <pre>{report.prompt || "(none)"}</pre>
-      <h3>Answer</h3>
+      <h2>Answer</h2>
       <pre>{report.response || "(none)"}</pre>
     </details>
   );
