@@ -15,7 +15,8 @@
 
 enum { LARGEST_PART = 4 };
 
-/* The lock is held for looking up and counting only: texts are made, copied and freed outside. */
+/* The lock is held for looking up and for the list of entries; texts are made, copied and freed
+ * outside. */
 struct frame {
     struct frame *next; /* of those that leave the ring together */
     atomic_int users;   /* the ring, and those who are copying it */
