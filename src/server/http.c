@@ -39,6 +39,7 @@ enum {
 };
 
 #define NS_PER_MS INT64_C(1000000)
+#define FAR_NS    (INT64_C(3600000) * NS_PER_MS)
 
 /* A socket on its way from one of our connections to the library. */
 struct upgrade {
@@ -157,10 +158,10 @@ static int settle(struct erg_http *http, struct lws *wsi, struct erg_conn *conn)
     lws_rx_flow_control(wsi, conn->wants_read);
     if (conn->wants_write)
         lws_callback_on_writable(wsi);
+    /* Without a deadline too: to cancel a timer, libwebsockets 4.1 lets it ring again and again. */
     int64_t left_ns = conn->deadline_ns - now_ns();
-    lws_set_timer_usecs(wsi, conn->deadline_ns == INT64_MAX ? LWS_SET_TIMER_USEC_CANCEL
-                             : left_ns > 0                  ? left_ns / 1000 + 1
-                                                            : 1);
+    left_ns = left_ns > FAR_NS ? FAR_NS : left_ns;
+    lws_set_timer_usecs(wsi, left_ns > 0 ? left_ns / 1000 + 1 : 1);
     return 0;
 }
 

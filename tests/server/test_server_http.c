@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HOST "Host: 127.0.0.1:%d\r\n"
@@ -268,6 +269,27 @@ static void test_client_leaves(void **state)
     rig_close(&rig);
 }
 
+/* Waiting for a handler costs nothing: what is measured may run on this machine meanwhile. */
+static void test_waiting_costs_nothing(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct client client;
+    char text[256];
+    rig_open(&rig, NULL, NULL);
+    client_open(&client, rig.port);
+    snprintf(text, sizeof text, "GET /wait HTTP/1.1\r\n" HOST "\r\n", rig.port);
+    client_puts(&client, text);
+    rig_await(&rig, &rig.waiting, 1);
+    clock_t begin = clock();
+    poll(NULL, 0, 300); /* the time that is looked at */
+    assert_true(clock() - begin < CLOCKS_PER_SEC / 10);
+    rig_release(&rig);
+    rig_await(&rig, &rig.finished, 1);
+    client_close(&client);
+    rig_close(&rig);
+}
+
 /* A client that has sent all it wants to, and says so, gets its answers. */
 static void test_half_close(void **state)
 {
@@ -442,14 +464,23 @@ static void test_ports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request),       cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_pipelining),    cmocka_unit_test(test_large_answers),
-        cmocka_unit_test(test_head),          cmocka_unit_test(test_unfinished),
-        cmocka_unit_test(test_client_leaves), cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_expect),        cmocka_unit_test(test_close_waits),
-        cmocka_unit_test(test_close_leaves),  cmocka_unit_test(test_log),
-        cmocka_unit_test(test_narrow_socket), cmocka_unit_test(test_refused_upload),
-        cmocka_unit_test(test_ports),         cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_pipelining),
+        cmocka_unit_test(test_large_answers),
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_client_leaves),
+        cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_waiting_costs_nothing),
+        cmocka_unit_test(test_expect),
+        cmocka_unit_test(test_close_waits),
+        cmocka_unit_test(test_close_leaves),
+        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_narrow_socket),
+        cmocka_unit_test(test_refused_upload),
+        cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_no_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
