@@ -54,6 +54,21 @@ static void check_details(const struct erg_pass_row *pass)
     }
 }
 
+/* The times alone are those of the whole. */
+static void check_times(const struct erg_buf *layout, const struct erg_pass_row *pass)
+{
+    struct erg_span *spans;
+    struct erg_buf blob;
+    uint32_t count;
+    erg_buf_init(&blob);
+    require(erg_spans_pack(pass, &blob) == 0);
+    require(erg_spans_unpack(layout->data, layout->len, blob.data, blob.len, &spans, &count, NULL,
+                             NULL) == 0);
+    require(count == pass->n_spans && memcmp(spans, pass->spans, count * sizeof *spans) == 0);
+    free(spans);
+    erg_buf_deinit(&blob);
+}
+
 /* What was read packs to something that reads the same. */
 static void check_again(const struct erg_pass_row *pass)
 {
@@ -71,6 +86,7 @@ static void check_again(const struct erg_pass_row *pass)
     require(memcmp(again.spans, pass->spans, again.n_spans * sizeof *again.spans) == 0);
     for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
         require(!again.values[c] == !pass->values[c]);
+    check_times(&layout, pass);
     erg_unpacked_deinit(&unpacked);
     erg_buf_deinit(&layout);
     erg_buf_deinit(&blob);

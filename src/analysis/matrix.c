@@ -162,6 +162,12 @@ static size_t find_component(const struct erg_matrix_axes *axes, uint16_t compon
     return SIZE_MAX;
 }
 
+size_t erg_matrix_cell(const struct erg_matrix_axes *axes, int layer, uint16_t component)
+{
+    size_t row = find_layer(axes, layer), column = find_component(axes, component);
+    return row == SIZE_MAX || column == SIZE_MAX ? SIZE_MAX : row * axes->component_count + column;
+}
+
 void erg_matrix_fill(const struct erg_matrix_axes *axes, const struct erg_fold *fold,
                      enum erg_matrix_metric metric, double *out_values)
 {
@@ -169,9 +175,8 @@ void erg_matrix_fill(const struct erg_matrix_axes *axes, const struct erg_fold *
         out_values[i] = NAN;
     for (size_t i = 0; i < fold->count; i++) {
         const struct erg_fold_row *row = &fold->rows[i];
-        size_t layer = find_layer(axes, row->layer);
-        size_t component = find_component(axes, row->component);
-        if (layer != SIZE_MAX && component != SIZE_MAX)
-            out_values[layer * axes->component_count + component] = erg_matrix_value(row, metric);
+        size_t at = erg_matrix_cell(axes, row->layer, row->component);
+        if (at != SIZE_MAX)
+            out_values[at] = erg_matrix_value(row, metric);
     }
 }

@@ -36,11 +36,22 @@ int erg_matrix_axes(struct erg_matrix_axes *out, const struct erg_rollup_row *ro
                     erg_names names, void *user);
 void erg_matrix_axes_deinit(struct erg_matrix_axes *axes);
 
+/* Index of a cell in a matrix of these axes; SIZE_MAX when there is none. */
+size_t erg_matrix_cell(const struct erg_matrix_axes *axes, int layer, uint16_t component);
+
 /* Value of a row folded by layer and component; NaN when it is not known. */
 double erg_matrix_value(const struct erg_fold_row *row, enum erg_matrix_metric metric);
 
 /* Fill `out_values`, [layer][component], from rows folded by layer and component; NaN = none. */
 void erg_matrix_fill(const struct erg_matrix_axes *axes, const struct erg_fold *fold,
                      enum erg_matrix_metric metric, double *out_values);
+
+/*
+ * The same of one pass, straight from its spans: times, energies or powers (`model` splits, NULL by
+ * time). *out_rest is what no span accounts for, NaN when that is nothing. NOMEM.
+ */
+int erg_matrix_of_pass(const struct erg_matrix_axes *axes, const struct erg_pass_row *pass,
+                       const struct erg_attribution_model *model, enum erg_matrix_metric metric,
+                       double *out_values, double *out_rest);
 
 #endif

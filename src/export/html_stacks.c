@@ -58,8 +58,8 @@ static int read_passes(struct stacks *stacks)
 {
     const struct erg_export_request *request = stacks->html->request;
     const struct erg_token_range all = {0, INT64_MAX, ERG_PHASES};
-    return erg_store_passes_of(request->store, request->run_id, &all, false, on_pass, stacks,
-                               stacks->html->err);
+    return erg_store_passes_of(request->store, request->run_id, &all, ERG_PASSES_ROWS, on_pass,
+                               stacks, stacks->html->err);
 }
 
 static int read_stack(const struct stacks *stacks, enum erg_matrix_metric metric,

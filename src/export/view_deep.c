@@ -52,8 +52,8 @@ int erg_view_attention(const struct erg_view *view, const struct erg_view_range 
     struct erg_token_range wanted;
     int rc = erg_view_tokens_of(view, range, &wanted, err);
     if (rc == 0)
-        rc = erg_store_passes_of(view->store, view->run_id, &wanted, true, add_attention, &sums,
-                                 err);
+        rc = erg_store_passes_of(view->store, view->run_id, &wanted, ERG_PASSES_ALL, add_attention,
+                                 &sums, err);
     if (rc == 0) {
         erg_jsonw_obj_begin(w);
         erg_jsonw_kstr(w, "run_id", view->run_id);
@@ -128,7 +128,8 @@ int erg_view_routing(const struct erg_view *view, const struct erg_view_range *r
     if (rc == 0 && erg_routing_sums_new(&sums))
         rc = erg_fail(err, ERG_NOMEM, "out of memory");
     if (rc == 0)
-        rc = erg_store_passes_of(view->store, view->run_id, &wanted, true, add_routing, sums, err);
+        rc = erg_store_passes_of(view->store, view->run_id, &wanted, ERG_PASSES_ALL, add_routing,
+                                 sums, err);
     if (rc == 0) {
         erg_jsonw_obj_begin(w);
         erg_jsonw_kstr(w, "run_id", view->run_id);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "analysis/overhead.h"
 #include "analysis/rollup.h"
 #include "base/mem.h"
 #include "export/put.h"
@@ -54,32 +55,77 @@ static void take_rest(struct making *m, const struct erg_fold *fold)
     }
 }
 
-/* One more matrix. */
+static int no_room(struct making *m, int rc)
+{
+    return rc ? erg_fail(m->err, rc, "cannot make a matrix: %s", erg_code_text(rc)) : 0;
+}
+
+/* Room for one more matrix. */
+static int grow_cells(struct making *m, double **out)
+{
+    size_t n = m->axes.layer_count * m->axes.component_count;
+    void *cells = m->cells;
+    int rc = erg_grow(&cells, &m->cell_capacity, m->cell_count + n, sizeof *m->cells, MOST_CELLS);
+    m->cells = cells;
+    *out = rc ? NULL : m->cells + m->cell_count;
+    return rc;
+}
+
+/* It is filled. */
+static void take_cells(struct making *m)
+{
+    size_t end = m->cell_count + m->axes.layer_count * m->axes.component_count;
+    for (; m->cell_count < end; m->cell_count++) {
+        m->min = fmin(m->min, m->cells[m->cell_count]);
+        m->max = fmax(m->max, m->cells[m->cell_count]);
+    }
+}
+
 static int add_cells(struct making *m, const struct erg_rollup_row *rows, size_t count,
                      uint32_t phase)
 {
     struct erg_fold fold = {0};
-    size_t n = m->axes.layer_count * m->axes.component_count;
-    void *cells = m->cells;
-    ERG_AUTO_FREE double *values = erg_calloc(n, sizeof *values);
+    double *values;
     int rc = erg_fold_add(&fold, rows, count, ERG_BY_LAYER | ERG_BY_COMPONENT, phase, name_of,
                           m->view->store);
     if (rc == 0)
-        rc = erg_grow(&cells, &m->cell_capacity, m->cell_count + n, sizeof *m->cells, MOST_CELLS);
-    m->cells = cells;
-    if (rc == 0 && !values)
-        rc = ERG_NOMEM;
+        rc = grow_cells(m, &values);
     if (rc == 0) {
         erg_matrix_fill(&m->axes, &fold, m->request->metric, values);
         take_rest(m, &fold);
-    }
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        m->cells[m->cell_count++] = values[i];
-        m->min = fmin(m->min, values[i]);
-        m->max = fmax(m->max, values[i]);
+        take_cells(m);
     }
     erg_fold_deinit(&fold);
-    return rc ? erg_fail(m->err, rc, "cannot make a matrix: %s", erg_code_text(rc)) : 0;
+    return no_room(m, rc);
+}
+
+/* Times and energies need no roll-up, and many passes are looked at. */
+static int stack_costs(struct making *m, const struct erg_pass_row *row)
+{
+    enum erg_matrix_metric metric = m->request->metric;
+    double *values, rest = NAN;
+    int rc = grow_cells(m, &values);
+    if (rc)
+        return no_room(m, rc);
+    if (erg_pass_is_bare(row)) {
+        struct erg_fold_row whole = {.duration_ns = row->t1_ns - row->t0_ns, .energy = row->energy};
+        for (size_t i = 0; i < m->axes.layer_count * m->axes.component_count; i++)
+            values[i] = NAN;
+        if (adds_up(metric))
+            m->not_profiled = plus(m->not_profiled, erg_matrix_value(&whole, metric));
+    } else {
+        rc = erg_matrix_of_pass(&m->axes, row, m->model, metric, values, &rest);
+        if (adds_up(metric))
+            m->unattributed = plus(m->unattributed, rest);
+    }
+    if (rc == 0)
+        take_cells(m);
+    return no_room(m, rc);
+}
+
+static bool is_cost(enum erg_matrix_metric metric)
+{
+    return adds_up(metric) || metric == ERG_MATRIX_POWER_MW;
 }
 
 static int new_rollup(struct making *m)
@@ -98,6 +144,8 @@ static int add_pass(void *user, const struct erg_pass_row *row, int64_t first_to
     struct making *m = user;
     size_t count;
     int rc = erg_view_passes_add(&m->passes, row, first_token, m->err);
+    if (rc == 0 && m->request->stack && is_cost(m->request->metric))
+        return stack_costs(m, row);
     if (rc == 0 && !m->rollup)
         rc = new_rollup(m);
     if (rc == 0)
@@ -115,10 +163,12 @@ static int from_passes(struct making *m)
 {
     struct erg_token_range range;
     size_t count;
+    /* how energies are split by activity depends on more than times */
+    bool times_do = m->request->stack && is_cost(m->request->metric) && !m->model;
     int rc = erg_view_tokens_of(m->view, &m->request->range, &range, m->err);
     if (rc == 0)
-        rc =
-            erg_store_passes_of(m->view->store, m->view->run_id, &range, true, add_pass, m, m->err);
+        rc = erg_store_passes_of(m->view->store, m->view->run_id, &range,
+                                 times_do ? ERG_PASSES_TIMES : ERG_PASSES_ALL, add_pass, m, m->err);
     if (rc == 0 && !m->request->stack && !m->rollup)
         rc = new_rollup(m);
     if (rc || m->request->stack)
@@ -137,8 +187,8 @@ static int list_pass(void *user, const struct erg_pass_row *row, int64_t first_t
 static int from_sums(struct making *m, const struct erg_run_sums *sums)
 {
     const struct erg_token_range all = {0, INT64_MAX, m->request->range.phase};
-    int rc =
-        erg_store_passes_of(m->view->store, m->view->run_id, &all, false, list_pass, m, m->err);
+    int rc = erg_store_passes_of(m->view->store, m->view->run_id, &all, ERG_PASSES_ROWS, list_pass,
+                                 m, m->err);
     return rc ? rc : add_cells(m, sums->rows, sums->count, all.phase);
 }
 

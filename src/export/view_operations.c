@@ -165,7 +165,8 @@ static int sum_range(struct listing *l, const struct erg_token_range *range)
     if (rc)
         return rc;
     erg_rollup_attribute(l->rollup, l->model);
-    rc = erg_store_passes_of(l->view->store, l->view->run_id, range, true, sum_pass, l, l->err);
+    rc = erg_store_passes_of(l->view->store, l->view->run_id, range, ERG_PASSES_ALL, sum_pass, l,
+                             l->err);
     if (rc)
         return rc;
     const struct erg_rollup_row *rows = erg_rollup_rows(l->rollup, &count);
@@ -195,7 +196,8 @@ int erg_view_operations(const struct erg_view *view, const struct erg_view_split
     if (erg_view_is_whole(range))
         rc = list_rows(&l, sums->rows, sums->count, range->phase);
     else if (range->token >= 0)
-        rc = erg_store_passes_of(view->store, view->run_id, &wanted, true, list_pass, &l, err);
+        rc = erg_store_passes_of(view->store, view->run_id, &wanted, ERG_PASSES_ALL, list_pass, &l,
+                                 err);
     else
         rc = sum_range(&l, &wanted);
     erg_jsonw_arr_end(w);

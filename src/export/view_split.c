@@ -145,7 +145,8 @@ int erg_view_tokens_of(const struct erg_view *view, const struct erg_view_range 
         out->to = INT64_MAX;
     if (range->token < 0)
         return 0;
-    int rc = erg_store_passes_of(view->store, view->run_id, out, false, see_pass, &seen, err);
+    int rc =
+        erg_store_passes_of(view->store, view->run_id, out, ERG_PASSES_ROWS, see_pass, &seen, err);
     if (rc == 0 && !seen)
         rc = erg_fail(err, ERG_NOT_FOUND, "the run has no token %lld%s", (long long)range->token,
                       range->phase < ERG_PHASES ? " in this phase" : "");

@@ -51,17 +51,19 @@ static bool split(const void *packed, size_t len, struct erg_bytes_in *out_spans
     return true;
 }
 
-int erg_pass_unpack(const void *layout, size_t layout_len, const void *packed, size_t packed_len,
-                    struct erg_pass_row *row, struct erg_unpacked *out, struct erg_err *err)
+static int unpack(const void *layout, size_t layout_len, const void *packed, size_t packed_len,
+                  bool times_only, struct erg_pass_row *row, struct erg_unpacked *out,
+                  struct erg_err *err)
 {
     struct erg_unpacked unpacked = {.spans = NULL};
     struct erg_bytes_in spans, details;
     uint32_t n_spans;
     if (!split(packed, packed_len, &spans, &details))
         return erg_fail(err, ERG_CORRUPT, "cannot unpack a pass: %s", erg_code_text(ERG_CORRUPT));
-    int status = erg_spans_unpack(layout, layout_len, spans.at, (size_t)(spans.end - spans.at),
-                                  &unpacked.spans, &n_spans, unpacked.values, err);
-    if (status == 0)
+    int status =
+        erg_spans_unpack(layout, layout_len, spans.at, (size_t)(spans.end - spans.at),
+                         &unpacked.spans, &n_spans, times_only ? NULL : unpacked.values, err);
+    if (status == 0 && !times_only)
         status = erg_details_unpack(details.at, (size_t)(details.end - details.at), n_spans,
                                     &unpacked.details, err);
     if (status) {
@@ -78,6 +80,12 @@ int erg_pass_unpack(const void *layout, size_t layout_len, const void *packed, s
     row->routing = unpacked.details.routing;
     *out = unpacked;
     return 0;
+}
+
+int erg_pass_unpack(const void *layout, size_t layout_len, const void *packed, size_t packed_len,
+                    struct erg_pass_row *row, struct erg_unpacked *out, struct erg_err *err)
+{
+    return unpack(layout, layout_len, packed, packed_len, false, row, out, err);
 }
 
 void erg_unpacked_deinit(struct erg_unpacked *unpacked)
@@ -132,8 +140,8 @@ int erg_packed_read(struct erg_packed_reader *reader, sqlite3_stmt *stmt, int fi
         packed_len = parts.len;
     }
     if (status == 0)
-        status = erg_pass_unpack(layout ? layout : "", layout_len, packed ? packed : "", packed_len,
-                                 row, out, err);
+        status = unpack(layout ? layout : "", layout_len, packed ? packed : "", packed_len,
+                        reader->times_only, row, out, err);
     erg_buf_deinit(&parts);
     return status;
 }

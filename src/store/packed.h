@@ -28,9 +28,10 @@ int erg_pass_unpack(const void *layout, size_t layout_len, const void *packed, s
                     struct erg_pass_row *row, struct erg_unpacked *out, struct erg_err *err);
 void erg_unpacked_deinit(struct erg_unpacked *unpacked);
 
-/* Reads the packed passes of a database; zero-initialised but for `db`. */
+/* Reads the packed passes of a database; zero-initialised but for `db` and `times_only`. */
 struct erg_packed_reader {
-    sqlite3 *db; /* borrowed */
+    sqlite3 *db;     /* borrowed */
+    bool times_only; /* spans without values, no details */
     sqlite3_stmt *parts;
 };
 

@@ -26,15 +26,18 @@ static void bind_range(sqlite3_stmt *stmt, const char *id, const struct erg_toke
         erg_bind_int(&bind, range->phase);
 }
 
-static int show_pass(sqlite3_stmt *stmt, struct erg_packed_reader *packed, bool with_spans,
-                     erg_range_visitor visit, void *user, struct erg_err *err)
+static int show_pass(sqlite3_stmt *stmt, struct erg_packed_reader *packed,
+                     enum erg_passes_depth depth, erg_range_visitor visit, void *user,
+                     struct erg_err *err)
 {
     struct erg_row_cursor col = {.stmt = stmt};
     struct erg_pass_row row = {.spans = NULL};
     struct erg_unpacked unpacked = {.spans = NULL};
     erg_pass_read(&col, &row);
     int64_t first_token = erg_col_int(&col);
-    int status = with_spans ? erg_packed_read(packed, stmt, col.next, &row, &unpacked, err) : 0;
+    int status = 0;
+    if (depth != ERG_PASSES_ROWS)
+        status = erg_packed_read(packed, stmt, col.next, &row, &unpacked, err);
     if (status == 0)
         status = visit(user, &row, first_token);
     erg_unpacked_deinit(&unpacked);
@@ -42,7 +45,7 @@ static int show_pass(sqlite3_stmt *stmt, struct erg_packed_reader *packed, bool 
 }
 
 int erg_store_passes_of(struct erg_store *store, const char *id,
-                        const struct erg_token_range *range, bool with_spans,
+                        const struct erg_token_range *range, enum erg_passes_depth depth,
                         erg_range_visitor visit, void *user, struct erg_err *err)
 {
     static const char bare[] = ERG_PASS_COLUMNS
@@ -50,9 +53,9 @@ int erg_store_passes_of(struct erg_store *store, const char *id,
     static const char full[] =
         ERG_PASS_COLUMNS ", " FIRST_TOKEN ", layout, spans, passes.id FROM passes JOIN layouts "
                          "ON layouts.id = layout_id WHERE " PASSES_OF_RANGE "ORDER BY passes.id";
-    struct erg_packed_reader packed = {.db = store->db};
+    struct erg_packed_reader packed = {.db = store->db, .times_only = depth == ERG_PASSES_TIMES};
     ERG_AUTO_STMT sqlite3_stmt *stmt = NULL;
-    int status = erg_sql_prepare(store->db, &stmt, with_spans ? full : bare, err);
+    int status = erg_sql_prepare(store->db, &stmt, depth == ERG_PASSES_ROWS ? bare : full, err);
     if (status)
         return status;
     bind_range(stmt, id, range);
@@ -60,7 +63,7 @@ int erg_store_passes_of(struct erg_store *store, const char *id,
         int rc = sqlite3_step(stmt);
         if (rc == SQLITE_DONE)
             break;
-        status = rc == SQLITE_ROW ? show_pass(stmt, &packed, with_spans, visit, user, err)
+        status = rc == SQLITE_ROW ? show_pass(stmt, &packed, depth, visit, user, err)
                                   : erg_sql_fail(err, store->db, rc, "cannot read the run");
     }
     erg_packed_reader_deinit(&packed);

@@ -16,9 +16,12 @@ struct erg_token_range {
 /* A pass with the index of its first token; -1 = it has none. */
 typedef int (*erg_range_visitor)(void *user, const struct erg_pass_row *row, int64_t first_token);
 
-/* The passes that evaluated a token of the range, with their spans when `with_spans`. */
+/* As much of a pass as is wanted: without spans, with those and their times, with all of it. */
+enum erg_passes_depth { ERG_PASSES_ROWS, ERG_PASSES_TIMES, ERG_PASSES_ALL };
+
+/* The passes that evaluated a token of the range. */
 int erg_store_passes_of(struct erg_store *store, const char *id,
-                        const struct erg_token_range *range, bool with_spans,
+                        const struct erg_token_range *range, enum erg_passes_depth depth,
                         erg_range_visitor visit, void *user, struct erg_err *err);
 
 int erg_store_tokens_of(struct erg_store *store, const char *id,

@@ -341,9 +341,10 @@ static int unpack_column(struct erg_bits_in *bits, const struct sequence *sequen
     return 0;
 }
 
-/* Ticks and columns of a blob into `spans` and `values`, which the caller frees. */
+/* Ticks and columns (NULL: no columns) of a blob into `spans` and `values`, which the caller frees.
+ */
 static int unpack_blob(const void *blob, size_t len, struct erg_span *spans, uint32_t count,
-                       float *values[ERG_VALUE_COLUMNS])
+                       float **values)
 {
     struct erg_bytes_in in = {.at = blob, .end = (const unsigned char *)blob + len};
     unsigned version = take_version(&in);
@@ -364,19 +365,20 @@ static int unpack_blob(const void *blob, size_t len, struct erg_span *spans, uin
     sequence.narrow = NARROW_CODES;
     uint16_t *codes[ERG_VALUE_COLUMNS] = {NULL};
     int status = 0;
-    for (int c = 0; c < ERG_VALUE_COLUMNS && !in.bad && status == 0; c++) {
+    for (int c = 0; c < ERG_VALUE_COLUMNS && !in.bad && status == 0 && values; c++) {
         if (columns & 1u << c)
             status = unpack_column(&bits, &sequence, c, codes, &values[c]);
     }
     sequence_deinit(&sequence);
-    if (status == 0 && (in.bad || in.at != in.end || bits.held != 0))
+    bool ends = !values || (in.at == in.end && bits.held == 0);
+    if (status == 0 && (in.bad || !ends))
         status = ERG_CORRUPT;
     return status;
 }
 
 int erg_spans_unpack(const void *layout, size_t layout_len, const void *blob, size_t blob_len,
-                     struct erg_span **out_spans, uint32_t *out_count,
-                     float *out_values[ERG_VALUE_COLUMNS], struct erg_err *err)
+                     struct erg_span **out_spans, uint32_t *out_count, float **out_values,
+                     struct erg_err *err)
 {
     struct erg_span *spans = NULL;
     uint32_t count = 0;
@@ -384,7 +386,7 @@ int erg_spans_unpack(const void *layout, size_t layout_len, const void *blob, si
     int status = unpack_layout(layout, layout_len, &spans, &count);
     if (status)
         return erg_fail(err, status, "cannot unpack a layout: %s", erg_code_text(status));
-    status = unpack_blob(blob, blob_len, spans, count, values);
+    status = unpack_blob(blob, blob_len, spans, count, out_values ? values : NULL);
     if (status) {
         free(spans);
         for (int c = 0; c < ERG_VALUE_COLUMNS; c++)
@@ -394,6 +396,7 @@ int erg_spans_unpack(const void *layout, size_t layout_len, const void *blob, si
     }
     *out_spans = spans;
     *out_count = count;
-    memcpy(out_values, values, sizeof(values));
+    if (out_values)
+        memcpy(out_values, values, sizeof(values));
     return 0;
 }

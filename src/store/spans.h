@@ -20,12 +20,13 @@ int erg_spans_pack_layout(const struct erg_span *spans, uint32_t count, struct e
 int erg_spans_pack(const struct erg_pass_row *row, struct erg_buf *out);
 
 /*
- * Unpack a layout and a blob: arrays to free(), out_values[c] NULL for absent columns. CORRUPT when
- * either is not what the pack functions write, or when they disagree.
+ * Unpack a layout and a blob: arrays to free(), out_values[c] NULL for absent columns. Without
+ * out_values (NULL) the blob is read up to the times alone. CORRUPT when what is read is not what
+ * the pack functions write, or when they disagree.
  */
 int erg_spans_unpack(const void *layout, size_t layout_len, const void *blob, size_t blob_len,
-                     struct erg_span **out_spans, uint32_t *out_count,
-                     float *out_values[ERG_VALUE_COLUMNS], struct erg_err *err);
+                     struct erg_span **out_spans, uint32_t *out_count, float **out_values,
+                     struct erg_err *err);
 
 /*
  * A value in stored precision: what packing and unpacking make of it, with a relative error of at

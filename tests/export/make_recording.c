@@ -231,7 +231,7 @@ static void put_pass(struct maker *maker, uint32_t phase, uint32_t position, uin
     read_until(maker, head.t1_ns);
     maker->t_ns = head.t1_ns;
     if (position % 5 == 4) {
-        head.flags |= ERG_PASS_BARE;
+        head.flags = maker->shape->untraced ? ERG_PASS_BARE : head.flags | ERG_PASS_BARE;
         erg_write_record(maker->out, ERG_REC_PASS, &head, sizeof head);
     } else {
         head.flags |= maker->shape->deep ? ERG_PASS_DEEP : 0u;

@@ -16,6 +16,7 @@ struct recording_shape {
     bool load, idle; /* the model was loaded, an idle baseline was measured */
     bool deep;       /* attention, routing and extra values */
     bool dies;       /* the last counter falls silent half-way */
+    bool untraced;   /* of bare passes nothing but the duration was taken */
     const char *status;
     const char *text; /* of every token; NULL: some that are awkward in files */
 };

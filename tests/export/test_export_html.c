@@ -4,17 +4,15 @@
 #include "base/mem.h"
 #include "export/gunzip64.h"
 #include "export/html.h"
-#include "export/make_recording.h"
+#include "export/recorded.h"
 #include "export/report_page.h"
-#include "record/session.h"
-#include "store/temp_store.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RUN_ID "20261120-131843-0a1b2c"
+#define RUN_ID RECORDED_ID
 
 /* --- allocations ------------------------------------------------------------------------------ */
 
@@ -36,7 +34,7 @@ void *__wrap_erg_realloc(void *block, size_t bytes)
 /* --- a run and its report --------------------------------------------------------------------- */
 
 struct fixture {
-    struct temp_store temp;
+    struct recorded recorded;
     struct erg_store *store;
     struct erg_buf page;
 };
@@ -73,21 +71,9 @@ static void export_page(struct fixture *f, bool without_text)
 
 static struct fixture open_fixture(const struct recording_shape *shape)
 {
-    struct fixture f = {.temp = temp_store_new()};
-    struct erg_run_result result;
-    struct erg_buf recording;
-    char path[160];
-    bool torn;
+    struct fixture f = {.recorded = recorded_open(shape)};
+    f.store = f.recorded.store;
     erg_buf_init(&f.page);
-    erg_buf_init(&recording);
-    make_recording(&recording, shape);
-    snprintf(path, sizeof path, "%s/x.erg", f.temp.folder);
-    write_file(path, recording.data, recording.len);
-    assert_int_equal(erg_import(path, f.temp.path, &result, &torn, NULL), 0);
-    erg_run_result_deinit(&result);
-    erg_buf_deinit(&recording);
-    unlink(path);
-    assert_int_equal(erg_store_open(&f.store, f.temp.path, ERG_STORE_READ, NULL, NULL), 0);
     export_page(&f, false);
     return f;
 }
@@ -95,8 +81,7 @@ static struct fixture open_fixture(const struct recording_shape *shape)
 static void close_fixture(struct fixture *f)
 {
     erg_buf_deinit(&f->page);
-    erg_store_close(f->store);
-    temp_store_remove(&f->temp);
+    recorded_close(&f->recorded);
 }
 
 /* --- a reader of elements --------------------------------------------------------------------- */

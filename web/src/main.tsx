@@ -7,9 +7,14 @@ import { App } from "./App";
 import { feed } from "./live/feed";
 import { bindTheme } from "./state/preferences";
 import { bindUrl } from "./state/url";
+import { useView } from "./state/view";
 import { bindKeys } from "./ui/actions";
+import { loadView, views } from "./views/views";
 import "./theme.css";
 import "./base.css";
+
+// The other views are there when somebody goes to them; not while the first one is being drawn.
+const OTHERS_MS = 3000;
 
 async function start(root: HTMLElement): Promise<void> {
   bindTheme(window);
@@ -19,11 +24,13 @@ async function start(root: HTMLElement): Promise<void> {
   bindUrl(window);
   bindKeys(window);
   feed.connect();
+  await loadView(useView.getState().view);
   createRoot(root).render(
     <StrictMode>
       <App client={makeQueryClient()} />
     </StrictMode>,
   );
+  setTimeout(() => views.forEach((view) => void loadView(view.name)), OTHERS_MS);
 }
 
 const root = document.getElementById("root");

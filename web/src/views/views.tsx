@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The views, in the order of the navigation. A view is a folder beside this file, loaded when it is first shown.
+// The views, in the order of the navigation. A view is a folder beside this file, loaded when it is first wanted.
 
-import { lazy, type ComponentType } from "react";
+import { lazy, useState, type ComponentType } from "react";
 import type { ViewName } from "../state/view";
 import { Live } from "./live/Live";
 
@@ -10,11 +10,23 @@ export interface View {
   readonly title: string;
   readonly keys: string;
   readonly Component: ComponentType;
+  /** Resolves when the component can be shown at once. */
+  readonly load?: () => Promise<unknown>;
 }
 
-/** For `Component` of all views but the first: keeps them out of what is loaded at the start. */
-export function later(load: () => Promise<ComponentType>): ComponentType {
-  return lazy(async () => ({ default: await load() }));
+/**
+ * All views but the first: keeps them out of what is loaded at the start. React shows a view which it has to wait for
+ * 300 ms late, so that nothing flickers; one that has been loaded before it is shown does not make it wait.
+ */
+function later(load: () => Promise<ComponentType>): Required<Pick<View, "Component" | "load">> {
+  let Loaded: ComponentType | null = null;
+  const loadOnce = async () => (Loaded ??= await load());
+  const Waited = lazy(async () => ({ default: await loadOnce() }));
+  const Component = () => {
+    const [Shown] = useState<ComponentType>(() => Loaded ?? Waited);
+    return <Shown />;
+  };
+  return { Component, load: loadOnce };
 }
 
 export const views: readonly View[] = [
@@ -23,18 +35,22 @@ export const views: readonly View[] = [
     name: "analysis",
     title: "Analysis",
     keys: "g a",
-    Component: later(async () => (await import("./analysis/Analysis")).Analysis),
+    ...later(async () => (await import("./analysis/Analysis")).Analysis),
   },
   {
     name: "history",
     title: "History",
     keys: "g h",
-    Component: later(async () => (await import("./history/History")).History),
+    ...later(async () => (await import("./history/History")).History),
   },
   {
     name: "compare",
     title: "Compare",
     keys: "g c",
-    Component: later(async () => (await import("./compare/Compare")).Compare),
+    ...later(async () => (await import("./compare/Compare")).Compare),
   },
 ];
+
+/** What is shown first, and what may be wanted next. A view that cannot be loaded says so when it is shown. */
+export const loadView = (name: ViewName): Promise<unknown> =>
+  Promise.resolve(views.find((view) => view.name === name)?.load?.()).catch(() => undefined);
