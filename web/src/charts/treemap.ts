@@ -69,10 +69,12 @@ export function closeSums(node: TreeNode): TreeNode {
   if (!node.children?.length) return node;
   const children = node.children.map(closeSums);
   const sum = children.reduce((total, child) => total + finite(child.value), 0);
-  const value = node.value ?? sum;
+  const whole = node.value ?? sum;
+  // what rounding leaves is no node, and changes none
+  const rounding = Math.abs(whole) * 1e-9;
+  const value = sum > whole + rounding ? sum : whole;
   const rest = value - sum;
-  // what rounding leaves is no node
-  if (rest <= Math.abs(value) * 1e-9) return { ...node, value: Math.max(value, sum), children };
+  if (rest <= rounding) return { ...node, value, children };
   return {
     ...node,
     value,

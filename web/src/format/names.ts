@@ -33,11 +33,18 @@ export function layerTitle(layer: number): string {
   return layer < 0 ? "outside the layers" : `layer ${layer}`;
 }
 
+// Controls, and what reorders or hides other text; of these a text of several lines keeps tabs and line ends.
+const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+
 /** A token's text on one line: blanks and controls become visible. */
 export function visibleText(text: string): string {
   return text
     .replace(/\r\n|\r|\n/g, "↵")
     .replaceAll("\t", "⇥")
-    // controls, and what reorders or hides other text
-    .replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "�");
+    .replace(HIDDEN, "�");
+}
+
+/** A text of several lines, as it is but for controls, which become visible. */
+export function visibleLines(text: string): string {
+  return text.replace(/\r\n?/g, "\n").replace(HIDDEN, (control) => (/[\n\t]/.test(control) ? control : "�"));
 }

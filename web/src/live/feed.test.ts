@@ -229,6 +229,21 @@ describe("silence", () => {
     expect(useFeed.getState().silentSince).toBeNull();
   });
 
+  it("may mean that the end of the run was lost", async () => {
+    const { feed } = await load();
+    answers["summary"] = summaryOf(RUN, { status: "running" });
+    newest().push(started(RUN, 1), progress(2, "decode"));
+    await settle(20_000);
+    expect(feed.run!.status).toBe("running");
+    answers["summary"] = summaryOf(RUN);
+    await settle(5000);
+    expect(feed.run!.status).toBe("complete");
+    // asked about as often as it takes, not each second
+    const times = asked.filter((url) => url.includes("/summary")).length;
+    expect(times).toBeGreaterThan(3);
+    expect(times).toBeLessThan(15);
+  });
+
   it("is no wonder while a model is loaded", async () => {
     const { useFeed } = await load();
     newest().push(started(RUN, 1), progress(2, null));

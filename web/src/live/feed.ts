@@ -42,6 +42,7 @@ class Feed {
   #wasOpen = false;
   #lastSeq: number | null = null;
   #isFirst = true;
+  #isChecking = false;
   #lastFrameAt = 0;
   #shown: Shown = { run: null, draw: 0 };
   #watchers = new Set<() => void>();
@@ -210,10 +211,13 @@ class Feed {
   // While the stream was broken the run may have ended, or the server with it.
   async #checkOutcome(): Promise<void> {
     const run = this.run;
-    if (!run || run.status !== "running") return;
+    if (!run || run.status !== "running" || this.#isChecking) return;
+    this.#isChecking = true;
     await new Promise((resolve) => setTimeout(resolve, REFILL_MS));
-    if (run.status !== "running" || this.run !== run) return;
-    if (await readOutcome(run).catch(() => false)) this.#end(run);
+    const isAsked = run.status === "running" && this.run === run;
+    const hasEnded = isAsked && (await readOutcome(run).catch(() => false));
+    this.#isChecking = false;
+    if (hasEnded) this.#end(run);
   }
 
   #watchSilence(): void {
@@ -221,6 +225,8 @@ class Feed {
     const isExpected = this.run?.status === "running" && this.run.progress?.phase != null;
     const isSilent = isExpected && performance.now() - this.#lastFrameAt > STALE_MS;
     const { silentSince } = useFeed.getState();
+    // the frame that says it has ended may be one that was lost
+    if (isSilent && this.#socket) void this.#checkOutcome();
     if (isSilent === (silentSince !== null)) return;
     useFeed.setState({ silentSince: isSilent ? this.#lastFrameAt : null });
   }

@@ -2,6 +2,7 @@
 // The table twin of a chart, a page at a time. Numbers are those that were drawn, unrounded.
 
 import { useState } from "react";
+import { visibleText } from "../format/names";
 import { UNKNOWN } from "../format/units";
 import styles from "./DataTable.module.css";
 
@@ -15,7 +16,9 @@ export interface Table {
 const PAGE = 50;
 
 export function cellText(cell: Cell | undefined): string {
-  return cell === null || cell === undefined || Number.isNaN(cell) ? UNKNOWN : String(cell);
+  return cell === null || cell === undefined || Number.isNaN(cell)
+    ? UNKNOWN
+    : visibleText(String(cell));
 }
 
 export function DataTable({ table, caption }: { readonly table: Table; readonly caption: string }) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The frame of everything that is shown: a title, a state, and what can be done. What stands in it may fail alone.
 
-import { Component, useId, useRef, useState, type ErrorInfo, type ReactNode } from "react";
+import { Component, useEffect, useId, useRef, useState, type ErrorInfo, type ReactNode } from "react";
 import { ApiError } from "../api/client";
 import { useActions } from "./actions";
 import { DataTable, type Table } from "./DataTable";
@@ -68,7 +68,14 @@ export function Panel({
   const id = useId();
   const root = useRef<HTMLElement>(null);
   const [asTable, setAsTable] = useState(false);
+  const switchedByKey = useRef(false);
   const hasTable = table !== undefined && state.kind === "ready";
+  // What had the focus is gone; what is in its place gets it.
+  useEffect(() => {
+    if (!switchedByKey.current) return;
+    switchedByKey.current = false;
+    root.current?.querySelector<HTMLElement>('[role="application"], [tabindex="0"]')?.focus();
+  }, [asTable]);
   useActions(
     hasTable
       ? [
@@ -79,6 +86,7 @@ export function Panel({
             group: "Charts",
             run: () => {
               if (!root.current?.contains(document.activeElement)) return false;
+              switchedByKey.current = true;
               setAsTable((now) => !now);
               return true;
             },

@@ -3,7 +3,7 @@
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, type ReactNode } from "react";
-import { ApiError } from "../../api/client";
+import { ApiError, isReport } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { QueueEntry } from "../../api/schema";
 import { setView, useView } from "../../state/view";
@@ -25,13 +25,35 @@ import { SelectionBar } from "./SelectionBar";
 import { TreemapPanel } from "./TreemapPanel";
 import { RunProvider, select, useSelection } from "./useRun";
 import { WaterfallPanel } from "./WaterfallPanel";
+import hidden from "../../ui/hidden.module.css";
 import styles from "./Analysis.module.css";
 
 const RUNNING_MS = 2000;
 
 export function Analysis() {
-  const id = useView((state) => state.run) ?? "last";
+  const run = useView((state) => state.run);
+  if (run === null && !isReport()) return <NewestRun />;
+  const id = run ?? "last";
   return <RunView key={id} id={id} />;
+}
+
+/** Without a run in the address: the one that began last, which the address then names. */
+function NewestRun() {
+  const newest = useQuery(queries.runFields(["id"], { limit: 1 }));
+  const id = newest.data?.items[0]?.id;
+  useEffect(() => {
+    if (id !== undefined) setView({ run: id });
+  }, [id]);
+  const isNone = newest.data !== undefined && id === undefined;
+  return (
+    <>
+      <h1 className={hidden["hidden"]}>Analysis</h1>
+      <Panel
+        title="Run"
+        state={isNone ? { kind: "empty", says: <FirstRun /> } : stateOf(newest)}
+      />
+    </>
+  );
 }
 
 function RunView({ id }: { readonly id: string }) {
@@ -58,10 +80,14 @@ function RunView({ id }: { readonly id: string }) {
     return () => void client.invalidateQueries({ queryKey: ["run", full] });
   }, [client, full, running]);
 
-  if (missing) return <NoRun id={id} />;
   const state = stateOf(report, pipeline, tokens);
-  if (!report.data || !pipeline.data || !tokens.data) {
-    return <Panel title="Run" state={state} />;
+  if (missing || !report.data || !pipeline.data || !tokens.data) {
+    return (
+      <>
+        <h1 className={hidden["hidden"]}>Analysis</h1>
+        {missing ? <NoRun id={id} /> : <Panel title="Run" state={state} />}
+      </>
+    );
   }
   const run = {
     id: report.data.id,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Power over the run, with phases, peak and idle; a drag selects a stretch of time.
 
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { queries } from "../../api/queries";
 import type { Power } from "../../api/schema";
@@ -14,6 +14,7 @@ import { ChartPanel } from "../../ui/ChartPanel";
 import { stateOf } from "../../ui/Panel";
 import { whyNot } from "./model/metrics";
 import { tokenAt } from "./model/play";
+import { refined } from "./model/power";
 import { chosenTime, selectTime } from "./model/selection";
 import { lasting, select, useRun, useSelection } from "./useRun";
 
@@ -46,14 +47,20 @@ export function PowerPanel() {
   const { id, report, tokens } = useRun();
   const zoom = useView((state) => state.zoom);
   const selection = useSelection();
-  // Of a part of the run there may be more samples than were kept of all of it.
-  const part = zoom ? { from_ms: zoom[0], to_ms: zoom[1] } : {};
   const power = useQuery({
-    ...queries.power(id, { max_points: MAX_POINTS, ...part }),
-    placeholderData: keepPreviousData,
+    ...queries.power(id, { max_points: MAX_POINTS }),
     ...lasting(report),
   });
-  const data = useMemo(() => (power.data ? powerData(power.data) : null), [power.data]);
+  // Of a part of the run there may be more samples than were kept of all of it.
+  const part = useQuery({
+    ...queries.power(id, { max_points: MAX_POINTS, from_ms: zoom?.[0], to_ms: zoom?.[1] }),
+    enabled: zoom !== null && power.data?.decimation === "minmax",
+    ...lasting(report),
+  });
+  const data = useMemo(() => {
+    if (!power.data) return null;
+    return powerData(zoom ? refined(power.data, part.data, zoom[0], zoom[1]) : power.data);
+  }, [power.data, part.data, zoom]);
   const stretch = chosenTime(selection, tokens);
   const middle = selection.token !== null && stretch ? (stretch[0] + stretch[1]) / 2 : null;
   const none = whyNot("energy_mj", report);

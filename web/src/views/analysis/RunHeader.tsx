@@ -15,6 +15,7 @@ import {
   formatTime,
   UNKNOWN,
 } from "../../format/units";
+import { visibleLines, visibleText } from "../../format/names";
 import { useView } from "../../state/view";
 import { Graded } from "../../ui/Value";
 import { Conditions } from "./Conditions";
@@ -31,7 +32,7 @@ export function RunHeader() {
   return (
     <section className={styles["header"]} aria-label="Run">
       <div className={styles["line"]}>
-        <h1 className={styles["model"]}>{report.model_name}</h1>
+        <h1 className={styles["model"]}>{visibleText(report.model_name)}</h1>
         <Status report={report} />
         <span className={styles["about"]}>{headline(report)}</span>
         <div className={styles["actions"]}>{!isReport() && <ExportMenu />}</div>
@@ -72,7 +73,7 @@ export function RunHeader() {
       {warnings.length > 0 && (
         <ul className={styles["warnings"]} aria-label="Warnings">
           {warnings.map((warning) => (
-            <li key={warning}>{warning}</li>
+            <li key={warning}>{visibleText(warning)}</li>
           ))}
         </ul>
       )}
@@ -114,7 +115,7 @@ function Ending({ report }: { readonly report: RunReport }) {
   return (
     <div className={styles["ending"]} data-status={report.status} role="status">
       <p>{text}</p>
-      {report.failure && <p className={styles["failure"]}>{report.failure}</p>}
+      {report.failure && <p className={styles["failure"]}>{visibleText(report.failure)}</p>}
     </div>
   );
 }
@@ -167,9 +168,9 @@ function Texts({ report }: { readonly report: RunReport }) {
     <details className={styles["texts"]}>
       <summary>Prompt and answer</summary>
       <h2>Prompt</h2>
-      <pre>{report.prompt || "(none)"}</pre>
+      <pre>{visibleLines(report.prompt ?? "") || "(none)"}</pre>
       <h2>Answer</h2>
-      <pre>{report.response || "(none)"}</pre>
+      <pre>{visibleLines(report.response ?? "") || "(none)"}</pre>
     </details>
   );
 }

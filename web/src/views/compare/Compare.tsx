@@ -17,6 +17,7 @@ import { PowerPanel } from "./PowerPanel";
 import { Repeat } from "./Repeat";
 import { Spread } from "./Spread";
 import { Statistics } from "./Statistics";
+import hidden from "../../ui/hidden.module.css";
 import styles from "./Compare.module.css";
 
 /** What is known of each run, beside the figures that are compared. */
@@ -38,8 +39,13 @@ export interface Group {
 
 export function Compare() {
   const specs = useView((state) => state.runs);
-  if (specs.length < LEAST || specs.length > MOST) return <Nothing />;
-  return <Chosen specs={specs} />;
+  const some = specs.length >= LEAST && specs.length <= MOST;
+  return (
+    <>
+      <h1 className={hidden["hidden"]}>Compare</h1>
+      {some ? <Chosen specs={specs} /> : <Nothing />}
+    </>
+  );
 }
 
 function Nothing() {

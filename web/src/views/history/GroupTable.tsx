@@ -33,7 +33,11 @@ export function GroupTable({ by, groups, filters }: Props) {
       <table className={styles["runs"]}>
         <thead>
           <tr>
-            <th scope="col">{labels && <span className={styles["hidden"]}>Compare</span>}</th>
+            {labels && (
+              <th scope="col">
+                <span className={styles["hidden"]}>Compare</span>
+              </th>
+            )}
             <th scope="col">{HEADING[by]}</th>
             <th scope="col" data-numeric>
               runs
@@ -77,20 +81,23 @@ function range({ min, max }: RunGroup["joules_per_token"]): string {
 function Row({ by, group, filters }: { readonly by: GroupBy; readonly group: RunGroup; readonly filters: Filters }) {
   const chosen = useView((state) => state.runs);
   const title = keyText(by, group.key);
-  const spec = (by === "tag" || by === "experiment") && group.key !== null ? `${by}:${group.key}` : null;
+  const labels = by === "tag" || by === "experiment";
+  const spec = labels && group.key !== null ? `${by}:${group.key}` : null;
   return (
     <tr data-chosen={(spec !== null && chosen.includes(spec)) || undefined}>
-      <td>
-        {spec !== null && (
-          <input
-            type="checkbox"
-            aria-label={`Compare ${by} ${title}`}
-            checked={chosen.includes(spec)}
-            disabled={!chosen.includes(spec) && (chosen.length >= MOST || group.complete === 0)}
-            onChange={() => setView({ runs: toggled(chosen, spec) })}
-          />
-        )}
-      </td>
+      {labels && (
+        <td>
+          {spec !== null && (
+            <input
+              type="checkbox"
+              aria-label={`Compare ${by} ${title}`}
+              checked={chosen.includes(spec)}
+              disabled={!chosen.includes(spec) && (chosen.length >= MOST || group.complete === 0)}
+              onChange={() => setView({ runs: toggled(chosen, spec) })}
+            />
+          )}
+        </td>
+      )}
       <th scope="row" className={styles["prompt"]} title={title}>
         <bdi>{title}</bdi>
       </th>
@@ -107,7 +114,7 @@ function Row({ by, group, filters }: { readonly by: GroupBy; readonly group: Run
       <td className={styles["date"]}>{shortDate(group.last_created_at)}</td>
       <td>
         <div className={styles["actions"]}>
-          <button type="button" aria-label={`Show the runs of ${title}`} onClick={() => showRuns(by, group)}>
+          <button type="button" aria-label={`Runs of ${title}`} onClick={() => showRuns(by, group)}>
             Runs
           </button>
           {(by === "prompt" || by === "model") && <Compare by={by} group={group} filters={filters} title={title} />}
@@ -161,7 +168,7 @@ function Compare({ by, group, filters, title }: CompareProps) {
       type="button"
       disabled={busy || others < 2}
       title={others < 2 ? `there is one of the ${what} only` : `up to ${MOST} ${what}, the newest 20 runs of each`}
-      aria-label={`Compare the ${what} of ${title}`}
+      aria-label={`Compare ${what} of ${title}`}
       onClick={() => void compare()}
     >
       Compare {what}

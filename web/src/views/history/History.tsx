@@ -28,6 +28,7 @@ import {
 import { RunTable, type Asked } from "./RunTable";
 import { Selection } from "./Selection";
 import { SpeedEnergy } from "./SpeedEnergy";
+import hidden from "../../ui/hidden.module.css";
 import styles from "./History.module.css";
 
 const RUNNING_MS = 3000;
@@ -41,14 +42,28 @@ export function History() {
   );
   const group = useView((state) => state.group);
   const store = useQuery(queries.store());
-  if (store.data?.runs === 0 && !isFiltered(filters)) return <Welcome />;
+  const isEmpty = store.data?.runs === 0 && !isFiltered(filters);
   return (
     <div className={styles["view"]}>
+      <h1 className={hidden["hidden"]}>History</h1>
+      {isEmpty ? <Welcome /> : <Stored filters={filters} group={group} />}
+    </div>
+  );
+}
+
+interface StoredProps {
+  readonly filters: Chosen;
+  readonly group: GroupBy | "none";
+}
+
+function Stored({ filters, group }: StoredProps) {
+  return (
+    <>
       <Filters filters={filters} />
       {group === "none" ? <Runs filters={filters} /> : <Groups by={group} filters={filters} />}
       <SpeedEnergy filters={filters} />
       <Selection />
-    </div>
+    </>
   );
 }
 

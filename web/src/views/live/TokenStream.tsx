@@ -16,6 +16,8 @@ import { TokenDetail } from "./TokenDetail";
 import styles from "./TokenStream.module.css";
 
 const CHUNK = 64;
+// A token is a few characters; one of thousands would make each layout of the page slow.
+const MOST_CHARS = 200;
 
 type Basis = "energy" | "time";
 const valueOf = (token: LiveToken, basis: Basis) =>
@@ -199,6 +201,11 @@ function countFilled(run: LiveRun, from: number, to: number): number {
   return count;
 }
 
+function streamText(text: string): string {
+  const shown = visibleText(text.slice(0, MOST_CHARS)).replaceAll("↵", "↵\n");
+  return text.length > MOST_CHARS ? `${shown}…` : shown || "∅";
+}
+
 interface ChunkProps {
   readonly run: LiveRun;
   readonly from: number;
@@ -228,7 +235,7 @@ const Chunk = memo(function Chunk({ run, from, to, basis, median, chosen }: Chun
         data-phase={token.phase}
         data-tint={tintOf(valueOf(token, basis), median) ?? undefined}
       >
-        {visibleText(token.text).replaceAll("↵", "↵\n") || "∅"}
+        {streamText(token.text)}
       </span>,
     );
   }

@@ -2,6 +2,7 @@
 // What stands above a run: its totals, what is doubtful about them, and how they were taken.
 
 import type { RunReport } from "../../../api/schema";
+import { visibleText } from "../../../format/names";
 import { formatBytes, formatCount, formatRatio, formatTime } from "../../../format/units";
 
 export interface Totals {
@@ -51,7 +52,10 @@ export function headline(report: RunReport): string {
     ...report.tags.map((tag) => `#${tag}`),
     report.experiment_name,
   ];
-  return parts.filter((part) => part !== null && part !== "").join(" · ");
+  return parts
+    .filter((part) => part !== null && part !== "")
+    .map((part) => visibleText(part!))
+    .join(" · ");
 }
 
 function strings(value: unknown): string[] {

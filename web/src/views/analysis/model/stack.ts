@@ -68,6 +68,16 @@ function fold(
 
 const add = (a: number, b: number): number => a + b;
 
+/** Of deviations the square root of the average square, as the server has it. */
+function average(stack: Stack, rows: readonly number[]): Float64Array {
+  const isDeviation = stack.head.metric === "activation_std";
+  const { values, counts } = isDeviation
+    ? fold({ ...stack, values: stack.values.map((value) => value * value) }, rows, add)
+    : fold(stack, rows, add);
+  const means = values.map((value, i) => value / counts[i]!);
+  return isDeviation ? means.map(Math.sqrt) : means;
+}
+
 /**
  * Several passes as one matrix, the way the metric says: sums, averages over the passes in which a
  * cell is known, the greatest, or energy over time (which needs both of these stacks).
@@ -82,10 +92,8 @@ export function foldPasses(
       return fold(stack, rows, add).values;
     case "max":
       return fold(stack, rows, Math.max).values;
-    case "average": {
-      const { values, counts } = fold(stack, rows, add);
-      return values.map((value, i) => value / counts[i]!);
-    }
+    case "average":
+      return average(stack, rows);
     case "ratio": {
       if (!parts) return fold(stack, rows, add).values.fill(Number.NaN);
       const energy = fold(parts.energy, rows, add).values;
