@@ -20,7 +20,7 @@ const files = readdirSync(here)
       (named.length === 0 || named.some((one) => name.startsWith(one))),
   )
   .map((name) => join(here, name));
-const tests = run({ files, concurrency: 1, timeout: 280_000 });
+const tests = run({ files, concurrency: 1, timeout: 840_000 });
 tests.on("test:fail", () => (process.exitCode = 1));
 tests.on("test:summary", ({ counts }) => {
   if (counts.tests === 0) process.exitCode = 1;

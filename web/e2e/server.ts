@@ -7,10 +7,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const top = join(import.meta.dirname, "../..");
+export const TOP = join(import.meta.dirname, "../..");
+export const PROGRAM = process.env["ERGON"] ?? join(TOP, "build/bin/ergon");
 const PATIENCE_MS = 60_000;
 
 export interface ServeOptions {
+  /** That has the store; one of its own, gone at the end, when none is given. */
+  readonly folder?: string;
   /** Of the runs: what is known exactly can be checked exactly. */
   readonly power?: string;
   readonly models?: string;
@@ -19,7 +22,7 @@ export interface ServeOptions {
 }
 
 export class Server {
-  readonly folder = mkdtempSync(join(tmpdir(), "ergon-e2e-"));
+  readonly folder: string;
   readonly options: ServeOptions;
   /** What it printed, as it was started: with the token, when there is one. */
   address = "";
@@ -29,6 +32,7 @@ export class Server {
 
   constructor(options: ServeOptions) {
     this.options = options;
+    this.folder = options.folder ?? mkdtempSync(join(tmpdir(), "ergon-e2e-"));
   }
 
   get origin(): string {
@@ -39,13 +43,12 @@ export class Server {
   async start(): Promise<void> {
     const {
       power = "synthetic:cpu=20W,gpu=5W",
-      models = join(top, "models"),
+      models = join(TOP, "models"),
       args = [],
       environment = {},
     } = this.options;
-    const program = process.env["ERGON"] ?? join(top, "build/bin/ergon");
     const child = spawn(
-      program,
+      PROGRAM,
       [
         "serve",
         ...["--port", String(this.#port)],
@@ -84,11 +87,21 @@ export class Server {
 
   async close(): Promise<void> {
     await this.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    if (!this.options.folder) rmSync(this.folder, { recursive: true, force: true });
   }
 
   async get<T>(path: string): Promise<T> {
     const response = await fetch(`${this.origin}/api/profiling${path}`);
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  async post<T>(path: string, body: unknown): Promise<T> {
+    const response = await fetch(`${this.origin}/api/profiling${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }
