@@ -81,7 +81,7 @@ export class Tab {
 
   /** Waits until nothing is loading. */
   async settle(): Promise<void> {
-    await this.page.locator("main h2").first().waitFor();
+    await this.page.locator("main h2 >> visible=true").first().waitFor();
     await this.page.waitForFunction(
       () => document.querySelector('[data-state="loading"], [aria-busy="true"]') === null,
     );
