@@ -164,6 +164,10 @@ void erg_compare_deinit(struct erg_compare *compare);
 
 /* Select what is shown by default. */
 void erg_compare_select_default(struct erg_compare *compare);
+/* Select the figures of a set: "normalized" (what is shown by default), "token", "input_token" …;
+ * INVALID when there is none of that name. The names: NULL behind the last. */
+int erg_compare_select_set(struct erg_compare *compare, const char *name, struct erg_err *err);
+const char *erg_compare_set_at(size_t i);
 /* Select a metric; INVALID, with the nearest key, when there is none of that name. */
 int erg_compare_select(struct erg_compare *compare, const char *key, struct erg_err *err);
 /* Add a limit METRIC+PCT% or METRIC-PCT%, selecting the metric; INVALID, LIMIT. */

@@ -150,3 +150,45 @@ int erg_compare_add_gate(struct erg_compare *compare, const char *text, struct e
     compare->gates[compare->gate_count++] = gate;
     return 0;
 }
+
+/* The figures of each set; NULL ends a list. "normalized" has those of the default. */
+static const struct {
+    const char *name;
+    const char *metrics[8];
+} sets[] = {
+    {"normalized", {NULL}},
+    {"token",
+     {"joules_per_token", "tokens_per_joule", "tokens_per_second", "prefill_tokens_per_second"}},
+    {"input_token",
+     {"joules_per_input_token", "prefill_tokens_per_second", "time_to_first_token_ms"}},
+    {"output_token", {"joules_per_output_token", "tokens_per_second"}},
+    {"second", {"average_power_mw", "prefill_average_power_mw", "decode_average_power_mw"}},
+    {"million_parameters",
+     {"energy_per_million_parameters_mj", "prefill_energy_per_million_parameters_mj",
+      "decode_energy_per_million_parameters_mj"}},
+    {"none",
+     {"total_energy_mj", "net_energy_mj", "total_duration_ms", "peak_power_mw",
+      "energy_delay_product_js", "cost_usd", "co2_g"}},
+};
+
+const char *erg_compare_set_at(size_t i)
+{
+    return i < sizeof sets / sizeof sets[0] ? sets[i].name : NULL;
+}
+
+int erg_compare_select_set(struct erg_compare *compare, const char *name, struct erg_err *err)
+{
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        if (strcmp(sets[i].name, name) != 0)
+            continue;
+        if (i == 0)
+            erg_compare_select_default(compare);
+        int rc = 0;
+        for (size_t m = 0; sets[i].metrics[m] && rc == 0; m++)
+            rc = erg_compare_select(compare, sets[i].metrics[m], err);
+        return rc;
+    }
+    return erg_fail(err, ERG_INVALID,
+                    "must be one of normalized, token, input_token, output_token, second, "
+                    "million_parameters, none");
+}

@@ -138,33 +138,42 @@ static const struct erg_exporter *by_extension(const char *path)
     return best;
 }
 
+static int write_export(struct erg_cli *cli, const struct erg_exporter *exporter,
+                        struct erg_export_request *request, const char *what, const char *path)
+{
+    struct erg_err err = {0};
+    struct output standard = {.fd = STDOUT_FILENO};
+    bool to_file = strcmp(path, "-") != 0;
+    request->sink = write_all;
+    request->user = &standard;
+    int rc =
+        to_file ? export_to_file(exporter, request, path, &err) : exporter->write(request, &err);
+    if (rc == ERG_GONE && !to_file)
+        return ERG_EXIT_OK;
+    if (rc)
+        return erg_cli_fail(cli, standard.failure.code ? &standard.failure : &err);
+    if (to_file)
+        erg_cli_note(cli, "%s written to '%s' as %s", what, path, exporter->name);
+    return ERG_EXIT_OK;
+}
+
 static int export_run(struct erg_cli *cli, struct erg_store *store,
                       const struct erg_exporter *exporter, const char *path)
 {
     const struct options *o = cli->options;
     struct erg_err err = {0};
     ERG_AUTO_FREE char *id = NULL;
-    struct output standard = {.fd = STDOUT_FILENO};
-    int rc = erg_store_resolve(store, cli->args[0], &id, &err);
-    if (rc)
-        return erg_cli_fail(cli, &err);
     struct erg_export_request request = {
-        .store = store,
-        .run_id = id,
-        .table = o->table,
-        .without_text = o->no_text,
-        .sink = write_all,
-        .user = &standard,
-    };
-    bool to_file = strcmp(path, "-") != 0;
-    rc = to_file ? export_to_file(exporter, &request, path, &err) : exporter->write(&request, &err);
-    if (rc == ERG_GONE && !to_file)
-        return ERG_EXIT_OK;
-    if (rc)
-        return erg_cli_fail(cli, standard.failure.code ? &standard.failure : &err);
-    if (to_file)
-        erg_cli_note(cli, "%s written to '%s' as %s", id, path, exporter->name);
-    return ERG_EXIT_OK;
+        .store = store, .table = o->table, .without_text = o->no_text};
+    if (cli->arg_count > 1) {
+        request.groups = cli->args;
+        request.group_count = cli->arg_count;
+        return write_export(cli, exporter, &request, "the comparison", path);
+    }
+    if (erg_store_resolve(store, cli->args[0], &id, &err))
+        return erg_cli_fail(cli, &err);
+    request.run_id = id;
+    return write_export(cli, exporter, &request, id, path);
 }
 
 static int run(struct erg_cli *cli)
@@ -188,6 +197,8 @@ static int run(struct erg_cli *cli)
         return erg_cli_usage(cli, "--table is for csv, not for %s", exporter->name);
     if (o->no_text && strcmp(exporter->name, "html") != 0)
         return erg_cli_usage(cli, "--no-text is for html, not for %s", exporter->name);
+    if (cli->arg_count > 1 && strcmp(exporter->name, "html") != 0)
+        return erg_cli_usage(cli, "%s takes one run; html compares several", exporter->name);
     if (!*path)
         return erg_cli_usage(cli, "the file name after --output is empty");
     if (erg_cli_open_store(cli, ERG_STORE_READ, &store, &err))
@@ -200,13 +211,14 @@ static int run(struct erg_cli *cli)
 const struct erg_command erg_cmd_export = {
     .name = "export",
     .summary = "write a run to a file in another format",
-    .usage = "RUN [--format F] [-o FILE]",
+    .usage = "RUN [RUN…] [--format F] [-o FILE]",
     .description =
-        "Write all that is stored of a run; html is a page that shows it. The file appears\n"
-        "under its name only when it is whole.",
+        "Write all that is stored of a run; html is a page that shows it, or that compares\n"
+        "two to four runs or groups, as 'ergon compare' takes them. The file appears under\n"
+        "its name only when it is whole.",
     .options = options,
     .options_bytes = sizeof(struct options),
     .min_args = 1,
-    .max_args = 1,
+    .max_args = 4,
     .run = run,
 };

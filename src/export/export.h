@@ -14,11 +14,14 @@ typedef int (*erg_export_sink)(void *user, const void *bytes, size_t len); /* 0 
 
 struct erg_export_request {
     struct erg_store *store;
-    const char *run_id; /* full id */
+    const char *run_id; /* full id; NULL with groups */
     const char *table;  /* csv: which table; NULL = components */
     erg_export_sink sink;
     void *user;
     bool without_text; /* html: leave out prompt, answer and the texts of tokens */
+    /* html: compare these instead, each a run or a group (export/compare_runs.h). */
+    const char *const *groups;
+    size_t group_count;
 };
 
 struct erg_exporter {

@@ -141,25 +141,23 @@ static int write_grid(const struct erg_html *html, const struct erg_view *view)
     return 0;
 }
 
-static const struct answer {
-    const char *rest;
-    enum erg_html_form form;
-    int (*write)(const struct erg_html *html, const struct erg_view *view);
-} answers[] = {
-    {"/summary", ERG_HTML_JSON, write_summary},
+const struct erg_html_answer erg_html_summary = {"/summary", ERG_HTML_JSON, write_summary};
+const struct erg_html_answer erg_html_power = {"/power", ERG_HTML_GZIP, write_power};
+const struct erg_html_answer erg_html_grid = {"grid", ERG_HTML_JSON, write_grid};
+
+/* What only the report of a run has. */
+static const struct erg_html_answer answers_of_run[] = {
     {"/pipeline", ERG_HTML_JSON, write_pipeline},
     {"/tokens", ERG_HTML_GZIP, write_tokens},
-    {"/power", ERG_HTML_GZIP, write_power},
     {"/tree", ERG_HTML_GZIP, write_tree},
     {"/flow", ERG_HTML_GZIP, write_flow},
     {"/operations", ERG_HTML_GZIP, write_operations},
     {"/attention", ERG_HTML_GZIP, write_attention},
     {"/routing", ERG_HTML_GZIP, write_routing},
-    {"grid", ERG_HTML_JSON, write_grid},
 };
 
 /* The JSON through `sink`, without texts where these are not wanted. */
-static int write_answer(const struct erg_html *html, const struct answer *answer,
+static int write_answer(const struct erg_html *html, const struct erg_html_answer *answer,
                         erg_jsonw_sink sink, void *user)
 {
     struct erg_redact redact;
@@ -185,7 +183,7 @@ static int put_bytes(void *user, const char *bytes, size_t len)
     return erg_html_put(user, bytes, len);
 }
 
-static int write_compressed(struct erg_html *html, const struct answer *answer)
+static int write_compressed(struct erg_html *html, const struct erg_html_answer *answer)
 {
     struct erg_gzip64 *gzip64 = NULL;
     int rc = erg_html_puts(html, "\"");
@@ -199,10 +197,10 @@ static int write_compressed(struct erg_html *html, const struct answer *answer)
     return rc ? rc : erg_html_puts(html, "\"");
 }
 
-static int write_answers(struct erg_html *html)
+int erg_html_put_answers(struct erg_html *html, const struct erg_html_answer *answers, size_t count)
 {
-    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-        const struct answer *answer = &answers[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct erg_html_answer *answer = &answers[i];
         int rc = erg_html_begin(html, answer->rest, answer->form);
         if (rc == 0 && answer->form == ERG_HTML_GZIP)
             rc = write_compressed(html, answer);
@@ -216,18 +214,25 @@ static int write_answers(struct erg_html *html)
     return 0;
 }
 
-/* What the page says of itself. */
-static int write_about(struct erg_html *html)
+static void put_texts(struct erg_jsonw *w, const char *key, const char *const *texts, size_t count)
+{
+    erg_jsonw_key(w, key);
+    erg_jsonw_arr_begin(w);
+    for (size_t i = 0; i < count; i++)
+        erg_jsonw_str(w, texts[i]);
+    erg_jsonw_arr_end(w);
+}
+
+int erg_html_put_about(struct erg_html *html, const char *const *runs, size_t run_count,
+                       const char *const *groups, size_t group_count)
 {
     struct erg_buf json;
     struct erg_jsonw w;
     erg_buf_init(&json);
     erg_jsonw_init(&w, &json);
     erg_jsonw_obj_begin(&w);
-    erg_jsonw_key(&w, "runs");
-    erg_jsonw_arr_begin(&w);
-    erg_jsonw_str(&w, html->request->run_id);
-    erg_jsonw_arr_end(&w);
+    put_texts(&w, "runs", runs, run_count);
+    put_texts(&w, "compare", groups, group_count);
     erg_jsonw_kstr(&w, "version", ERGON_VERSION);
     erg_jsonw_kbool(&w, "without_text", html->request->without_text);
     erg_jsonw_obj_end(&w);
@@ -238,6 +243,30 @@ static int write_about(struct erg_html *html)
         rc = erg_html_put_json(html, json.data, json.len);
     erg_buf_deinit(&json);
     return rc ? rc : erg_html_end(html);
+}
+
+static int put_run(struct erg_html *html)
+{
+    const struct erg_export_request *request = html->request;
+    int rc = erg_view_split_choose(request->store, request->run_id, NULL, &html->split, html->err);
+    if (rc == 0)
+        rc = erg_view_sums(request->store, request->run_id, &html->split, &html->sums, NULL,
+                           html->err);
+    if (rc == 0)
+        rc = erg_html_put_about(html, &request->run_id, 1, NULL, 0);
+    if (rc == 0)
+        rc = erg_html_put_answers(html, &erg_html_summary, 1);
+    if (rc == 0)
+        rc = erg_html_put_answers(html, answers_of_run,
+                                  sizeof answers_of_run / sizeof answers_of_run[0]);
+    if (rc == 0)
+        rc = erg_html_put_answers(html, &erg_html_power, 1);
+    if (rc == 0)
+        rc = erg_html_put_answers(html, &erg_html_grid, 1);
+    if (rc == 0)
+        rc = erg_html_put_stacks(html);
+    erg_run_sums_deinit(&html->sums);
+    return rc;
 }
 
 static const char *find_marker(void)
@@ -263,24 +292,15 @@ static int write_html(const struct erg_export_request *request, struct erg_err *
         return erg_fail(err, ERG_UNSUPPORTED,
                         "cannot make a report: this program was built without the dashboard");
     erg_out_init(&html.out, request, err);
-    int rc = erg_view_split_choose(request->store, request->run_id, NULL, &html.split, err);
+    int rc = erg_html_put(&html, page, (size_t)(hole - page));
     if (rc == 0)
-        rc = erg_view_sums(request->store, request->run_id, &html.split, &html.sums, NULL, err);
-    if (rc == 0)
-        rc = erg_html_put(&html, page, (size_t)(hole - page));
-    if (rc == 0)
-        rc = write_about(&html);
-    if (rc == 0)
-        rc = write_answers(&html);
-    if (rc == 0)
-        rc = erg_html_put_stacks(&html);
+        rc = request->groups ? erg_html_put_comparison(&html) : put_run(&html);
     hole += sizeof marker - 1;
     if (rc == 0)
         rc = erg_html_put(&html, hole, erg_report_page_bytes - (size_t)(hole - page));
     if (rc == 0)
         rc = erg_out_flush(&html.out);
     erg_out_deinit(&html.out);
-    erg_run_sums_deinit(&html.sums);
     return rc;
 }
 

@@ -79,43 +79,13 @@ int erg_get_export(struct erg_call *call, struct erg_err *err)
 
 /* --- POST /compare -----------------------------------------------------------------------------*/
 
-/* The figures behind each word of `normalize`; NULL ends a list. */
-static const struct {
-    const char *word;
-    const char *metrics[8];
-} normalisations[] = {
-    {"token",
-     {"joules_per_token", "tokens_per_joule", "tokens_per_second", "prefill_tokens_per_second"}},
-    {"input_token",
-     {"joules_per_input_token", "prefill_tokens_per_second", "time_to_first_token_ms"}},
-    {"output_token", {"joules_per_output_token", "tokens_per_second"}},
-    {"second", {"average_power_mw", "prefill_average_power_mw", "decode_average_power_mw"}},
-    {"million_parameters",
-     {"energy_per_million_parameters_mj", "prefill_energy_per_million_parameters_mj",
-      "decode_energy_per_million_parameters_mj"}},
-    {"none",
-     {"total_energy_mj", "net_energy_mj", "total_duration_ms", "peak_power_mw",
-      "energy_delay_product_js", "cost_usd", "co2_g"}},
-};
-
-static int normalise(struct erg_compare *compare, const json_t *word, struct erg_err *err)
+static int select_set(struct erg_compare *compare, const json_t *word, struct erg_err *err)
 {
     const char *text = word ? json_string_value(word) : "normalized";
-    if (text && strcmp(text, "normalized") == 0) {
-        erg_compare_select_default(compare);
-        return 0;
-    }
-    for (size_t i = 0; text && i < sizeof normalisations / sizeof normalisations[0]; i++) {
-        if (strcmp(normalisations[i].word, text) != 0)
-            continue;
-        int rc = 0;
-        for (size_t m = 0; normalisations[i].metrics[m] && rc == 0; m++)
-            rc = erg_compare_select(compare, normalisations[i].metrics[m], err);
-        return rc;
-    }
-    return erg_fail(err, ERG_INVALID,
-                    "'normalize' must be one of normalized, token, input_token, output_token, "
-                    "second, million_parameters, none");
+    int rc = erg_compare_select_set(compare, text ? text : "", err);
+    if (rc)
+        erg_err_prefix(err, "'normalize'");
+    return rc;
 }
 
 static int take_metrics(struct erg_compare *compare, const json_t *list, struct erg_err *err)
@@ -185,7 +155,7 @@ static int compare_runs(struct erg_call *call, struct erg_compare *compare, cons
     int rc = check_body(body, err);
     if (rc == 0)
         rc = metrics ? take_metrics(compare, metrics, err)
-                     : normalise(compare, json_object_get(body, "normalize"), err);
+                     : select_set(compare, json_object_get(body, "normalize"), err);
     if (rc == 0)
         rc = erg_call_store(call, &store, err);
     if (rc == 0)

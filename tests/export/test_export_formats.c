@@ -367,7 +367,8 @@ static void test_csv_refuses_other_tables(void **state)
     struct fixture f = open_fixture(&usual);
     struct erg_buf text;
     erg_buf_init(&text);
-    struct erg_export_request request = {f.store, RUN_ID, "secrets", to_buf, &text, false};
+    struct erg_export_request request = {
+        .store = f.store, .run_id = RUN_ID, .table = "secrets", .sink = to_buf, .user = &text};
     assert_int_equal(erg_exporter_find("csv")->write(&request, NULL), ERG_INVALID);
     assert_null(erg_exporter_find("xlsx"));
     close_fixture(&f);
@@ -654,6 +655,12 @@ static int failing_sink(void *user, const void *bytes, size_t len)
     return ++failing->calls == failing->fail_at ? ERG_GONE : 0;
 }
 
+static struct erg_export_request failing_request(const struct fixture *f, struct failing *failing)
+{
+    return (struct erg_export_request){
+        .store = f->store, .run_id = RUN_ID, .sink = failing_sink, .user = failing};
+}
+
 /* A report is no stream of rows: it holds a matrix, and its page is the same for every run; a build
  * without the dashboard has none. test_export_html tries it. */
 static bool is_stream(const struct erg_exporter *exporter)
@@ -674,8 +681,7 @@ static void test_a_failing_sink_ends_every_export(void **state)
             continue;
         for (long k = 1; k == 1 || k <= calls; k++) {
             struct failing failing = {.fail_at = k == 1 && !calls ? -1 : k};
-            struct erg_export_request request = {f.store,      RUN_ID,   NULL,
-                                                 failing_sink, &failing, false};
+            struct erg_export_request request = failing_request(&f, &failing);
             struct erg_err err = {0};
             int rc = exporter->write(&request, &err);
             if (failing.fail_at < 0) {
@@ -699,8 +705,9 @@ static void test_a_run_that_is_not_there(void **state)
     const struct erg_exporter *exporter;
     for (size_t i = 0; (exporter = erg_exporter_at(i)) != NULL; i++) {
         struct failing failing = {0};
-        struct erg_export_request request = {f.store,      "nothing", "runs",
-                                             failing_sink, &failing,  false};
+        struct erg_export_request request = failing_request(&f, &failing);
+        request.run_id = "nothing";
+        request.table = "runs";
         assert_int_equal(exporter->write(&request, NULL), ERG_NOT_FOUND);
     }
     close_fixture(&f);
@@ -718,7 +725,7 @@ static void test_running_out_of_memory(void **state)
         if (!is_stream(exporter))
             continue;
         struct failing whole = {0};
-        struct erg_export_request request = {f.store, RUN_ID, NULL, failing_sink, &whole, false};
+        struct erg_export_request request = failing_request(&f, &whole);
         assert_int_equal(exporter->write(&request, NULL), 0);
         bool missed = true;
         for (long k = 1; missed; k++) {
@@ -756,8 +763,7 @@ static void test_memory_does_not_grow_with_the_run(void **state)
             struct failing failing = {0};
             if (!is_stream(exporter))
                 continue;
-            struct erg_export_request request = {f.store,      RUN_ID,   NULL,
-                                                 failing_sink, &failing, false};
+            struct erg_export_request request = failing_request(&f, &failing);
             heap.live = heap.peak = 0;
             heap.watching = true;
             assert_int_equal(exporter->write(&request, NULL), 0);

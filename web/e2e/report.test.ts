@@ -3,10 +3,11 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Locator, Page } from "playwright-core";
 import { accessibilityProblems, launch } from "./browser.ts";
@@ -55,7 +56,7 @@ async function twin(page: Page, title: string): Promise<string[][]> {
 }
 
 describe("a report", () => {
-  const power = ["--power", "synthetic:cpu=20W,gpu=5W"];
+  const power = ["--power", "synthetic:cpu=20W,gpu=5W", "--power-interval", "5"];
   let browser: Browser;
   let deep: string;
   let dark: string;
@@ -81,7 +82,12 @@ describe("a report", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function open(file: string, rest = "", theme: "light" | "dark" = "light"): Promise<Opened> {
+  async function open(
+    file: string,
+    rest = "",
+    theme: "light" | "dark" = "light",
+    ready = "Run",
+  ): Promise<Opened> {
     const page = await browser.newPage({
       viewport: { width: 1300, height: 900 },
       colorScheme: theme,
@@ -96,7 +102,7 @@ describe("a report", () => {
       if (url !== own && !/^(blob|data):/.test(url)) problems.push(`request: ${url}`);
     });
     await page.goto(`${own}${rest}`);
-    await page.getByRole("region", { name: "Run", exact: true }).waitFor(PATIENCE);
+    await panel(page, ready).waitFor(PATIENCE);
     return { page, problems };
   }
 
@@ -217,5 +223,58 @@ describe("a report", () => {
 
   it("is small", () => {
     assert.ok(statSync(report(deep)).size < 1_200_000);
+  });
+
+  /** An answer in a report, as any program can read it. */
+  function embedded<T>(file: string, name: string): T {
+    const page = readFileSync(file, "utf8");
+    const found = new RegExp(`data-answer="${name.replaceAll(/[?.]/g, "\\$&")}" data-form="gzip">"([^"]*)"<`).exec(page);
+    assert.ok(found, `there is no answer to ${name}`);
+    return JSON.parse(gunzipSync(Buffer.from(found[1]!, "base64")).toString("utf8")) as T;
+  }
+
+  it("of a comparison says what 'ergon compare' says", async () => {
+    for (let i = 0; i < 3; i++) {
+      run("-p", PROMPT, "-n", "12", "--ignore-eos", "--mode", "deep", "--tag", "<i>a</i>", ...power);
+      run("-p", PROMPT, "-n", "12", "--ignore-eos", "--tag", "b", ...power);
+    }
+    const groups = ["tag:<i>a</i>", "tag:b"];
+    const file = join(folder, "compared.html");
+    ergon("export", ...groups, "--format", "html", "-o", file);
+    const said = JSON.parse(ergon("compare", ...groups, "--json")) as unknown;
+    assert.deepEqual(embedded(file, "/compare?normalize=normalized"), said);
+    const { page, problems } = await open(file, "", "light", "Statistics");
+    assert.equal(await page.locator("#root i").count(), 0);
+    const shown = await panel(page, "Statistics").locator("tbody tr").count();
+    assert.equal(shown, (said as { metrics: unknown[] }).metrics.length);
+    for (const set of ["token", "none", "million_parameters"]) {
+      await page.getByLabel("Figures").selectOption(set);
+      await page.waitForURL(new RegExp(`normalize=${set}`));
+      await panel(page, "Statistics").getByRole("row").nth(1).waitFor(PATIENCE);
+    }
+    for (const title of ["Comparison", "Cost and CO2", "Power", "Layers", "Difference of B to A"])
+      assert.equal(await panel(page, title).getAttribute("data-state"), "ready", title);
+    assert.ok((await twin(page, "Power")).length > 0);
+    assert.ok((await twin(page, "Difference of B to A")).length > 3);
+    assert.equal(await page.getByRole("link", { name: /Tom said/ }).count(), 0);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    assert.deepEqual(problems, []);
+    await page.close();
+    assert.ok(statSync(file).size < 5e6);
+  });
+
+  it("of several runs is of html alone, and of runs that can be compared", () => {
+    const refused = (...args: string[]): string => {
+      try {
+        ergon("export", ...args);
+      } catch (error) {
+        return (error as { stderr: Buffer | string }).stderr.toString();
+      }
+      return "";
+    };
+    assert.match(refused(deep, dark, "--format", "csv"), /csv takes one run/);
+    assert.match(refused(deep, deep, "--format", "html", "-o", join(folder, "x.html")), /compared with itself/);
+    assert.match(refused(deep, "tag:none", "--format", "html", "-o", join(folder, "x.html")), /tag:none/);
+    assert.ok(!existsSync(join(folder, "x.html")));
   });
 });

@@ -47,6 +47,26 @@ describe("series", () => {
     });
   });
 
+  it("show a value without neighbours as a dot, and others by their line alone", () => {
+    const pen = new RecordingPen();
+    const data: SeriesData = {
+      series: [
+        { name: "one", x: Float64Array.of(5), y: [3], style: { run: 0 } },
+        { name: "two", x: Float64Array.of(1, 2, 3, 4, 5), y: [1, 2, null, 4, null], style: { run: 1 } },
+      ],
+      xQuantity: quantities.time,
+      yQuantity: quantities.power,
+    };
+    const chart = seriesChart(data);
+    chart.paint(pen, chart.layout(size), palettes.light);
+    const { x, y } = layoutSeries(data, {}, size);
+    const dots = pen.drawn.filter(({ kind }) => kind === "dot").map((dot) => [dot.x + dot.w / 2, dot.y + dot.h / 2]);
+    expect(dots).toEqual([
+      [x.at(5), y.at(3)],
+      [x.at(4), y.at(4)],
+    ]);
+  });
+
   it("have gaps where nothing was measured", () => {
     const data: SeriesData = {
       ...lines(0),

@@ -249,6 +249,7 @@ function paintSeries(
   paintLegend(pen, layout.legend, palette, ({ label }) =>
     styleStroke(palette, data.series.find(({ name }) => name === label)?.style ?? "accent"),
   );
+  paintLonePoints(pen, data, layout, palette);
   if (lines) {
     pen.clip(plot.x, plot.y - 2, plot.w, plot.h + 4, () => {
       data.series.forEach((series, i) =>
@@ -261,6 +262,21 @@ function paintSeries(
   }
   paintLevels(pen, data, layout, palette);
   paintMarks(pen, data, layout, palette);
+}
+
+const LONE_RADIUS = 2.5;
+
+/** Values without a neighbour, which no line shows: as dots. */
+function paintLonePoints(pen: Pen, data: SeriesData, layout: SeriesLayout, palette: Palette): void {
+  data.series.forEach((series, i) => {
+    const points = seriesPoints(series, layout.drawn[i]!, layout.x, layout.y);
+    const { color } = styleStroke(palette, series.style);
+    const known = (at: number) => Number.isFinite(points[at + 1] ?? Number.NaN);
+    for (let at = 0; at < points.length; at += 2) {
+      if (known(at) && !known(at - 2) && !known(at + 2))
+        pen.dot(points[at]!, points[at + 1]!, LONE_RADIUS, color);
+    }
+  });
 }
 
 function paintBands(pen: Pen, data: SeriesData, { plot, x }: SeriesLayout, palette: Palette): void {

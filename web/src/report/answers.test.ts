@@ -54,6 +54,15 @@ const parts = new Map<string, Part>([
   ],
 ]);
 
+const matrixJson = { ...head, values: [[1, null], [3, 4]] };
+parts.set("/run/a b/matrix?metric=energy_mj&phase=decode", {
+  form: "gzip",
+  text: JSON.stringify(base64(JSON.stringify(matrixJson))),
+});
+parts.set("/compare?normalize=token", { form: "json", text: '{"set":"token"}' });
+parts.set("/compare?normalize=normalized", { form: "json", text: '{"set":"normalized"}' });
+parts.set("/compare?metrics=a,b", { form: "json", text: '{"set":"facts"}' });
+
 const answer = reportTransport(parts);
 const ask = (rest: string, params = {}) => answer(apiUrl(runPath("a b", rest), params), {});
 
@@ -107,5 +116,23 @@ describe("an answer", () => {
     const problem = (await response.json()) as Problem;
     expect(problem.code).toBe("not_in_report");
     expect(problem.detail).toContain("/run/a b/attention");
+  });
+});
+
+describe("a comparison", () => {
+  const compare = async (body: object) =>
+    (await answer(apiUrl("/compare"), { method: "POST", body: JSON.stringify(body) })).json() as Promise<unknown>;
+
+  it("is found by its set of figures, whatever its groups", async () => {
+    expect(await compare({ runs: ["x", "y"], normalize: "token" })).toEqual({ set: "token" });
+    expect(await compare({ runs: [] })).toEqual({ set: "normalized" });
+    expect(await compare({ runs: ["x"], metrics: ["a", "b"] })).toEqual({ set: "facts" });
+  });
+
+  it("has matrices as floats, with gaps", async () => {
+    const response = await ask("/matrix", { metric: "energy_mj", phase: "decode", format: "f32" });
+    const block = decodeF32<MatrixHead>(await response.arrayBuffer());
+    expect([...block.values]).toEqual([1, NaN, 3, 4]);
+    expect(block.head).not.toHaveProperty("values");
   });
 });

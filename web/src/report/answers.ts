@@ -21,9 +21,19 @@ const ORIGIN = "http://report.invalid";
 // Parameters which do not change what is in the report.
 const IGNORED = new Set(["format", "max_points", "from_ms", "to_ms"]);
 
+/** What a comparison is asked for; its groups are those of the report. */
+interface Asked {
+  readonly metrics?: readonly string[];
+  readonly normalize?: string;
+}
+
 /** "/run/x/matrix?metric=time_ms&stack=true": what stands in `data-answer`. */
-export function requestKey(url: string): string {
+export function requestKey(url: string, body?: unknown): string {
   const { pathname, searchParams } = new URL(url, ORIGIN);
+  if (typeof body === "string") {
+    const { metrics, normalize = "normalized" } = JSON.parse(body) as Asked;
+    searchParams.set(metrics ? "metrics" : "normalize", metrics?.join(",") ?? normalize);
+  }
   const params = [...searchParams]
     .filter(([name, value]) => !IGNORED.has(name) && !(name === "attribution" && value === "auto"))
     .map(([name, value]) => `${name}=${value}`)
@@ -74,6 +84,16 @@ function f32(head: unknown, values: Float32Array): Response {
   return new Response(bytes, { headers: { "content-type": F32 } });
 }
 
+interface MatrixJson {
+  readonly values: readonly (readonly (number | null)[])[];
+}
+
+/** A matrix that the report has as JSON, as the server would send its floats. */
+function floatsOf(text: string): Response {
+  const { values, ...head } = JSON.parse(text) as MatrixJson & Record<string, unknown>;
+  return f32(head, Float32Array.from(values.flat(), (value) => value ?? NaN));
+}
+
 async function textOf({ form, text }: Part): Promise<string> {
   if (form !== "gzip") return text;
   return new TextDecoder().decode(await gunzip(fromBase64(JSON.parse(text) as string)));
@@ -97,15 +117,18 @@ export function reportTransport(parts: Parts): Transport {
     known.set(path, promise);
     return promise;
   };
-  return async (url) => {
-    const key = requestKey(url);
+  return async (url, { body }) => {
+    const key = requestKey(url, body);
     const path = key.split("?")[0]!;
     if (path.endsWith("/operations")) {
       return operations(parts, path, new URL(url, ORIGIN).searchParams);
     }
     const part = parts.get(key);
     if (!part) return missing(key);
-    if (part.form !== "stack") return json(await textOf(part));
+    if (part.form !== "stack") {
+      const text = await textOf(part);
+      return path.endsWith("/matrix") ? floatsOf(text) : json(text);
+    }
     const opened = await openStack(
       JSON.parse(part.text) as PackedStack,
       async () => (await times(path)).passes,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A run as one file: the Analysis view, answered from the data inside the file.
+// A run, or a comparison, as one file: its view, answered from the data inside the file.
 
 import { QueryClientProvider, type QueryClient } from "@tanstack/react-query";
 import { StrictMode, useEffect, useState } from "react";
@@ -14,6 +14,7 @@ import { LiveRegion } from "../ui/announce";
 import { Help } from "../ui/Help";
 import { EnergySwitch, ThemeSwitch } from "../ui/Switches";
 import { Analysis } from "../views/analysis/Analysis";
+import { Compare } from "../views/compare/Compare";
 import { partsOf, reportTransport } from "./answers";
 import styles from "./report.module.css";
 import "../theme.css";
@@ -22,6 +23,8 @@ import "../base.css";
 /** What the exporter says about the file. */
 interface About {
   readonly runs: readonly string[];
+  /** The groups of a comparison; of the report of a run there are none. */
+  readonly compare: readonly string[];
   readonly version: string;
   /** Texts of prompt, answer and tokens were left out. */
   readonly without_text: boolean;
@@ -40,7 +43,9 @@ function Report({ client, about }: { readonly client: QueryClient; readonly abou
   ]);
   const run = useView((state) => state.run);
   useEffect(() => {
-    document.title = `Ergon: run ${run ?? about.runs[0]}`;
+    document.title = about.compare.length
+      ? `Ergon: ${about.compare.join(", ")}`
+      : `Ergon: run ${run ?? about.runs[0]}`;
   }, [run, about]);
   return (
     <QueryClientProvider client={client}>
@@ -64,7 +69,7 @@ function Report({ client, about }: { readonly client: QueryClient; readonly abou
         </div>
       </header>
       <main className={styles["main"]}>
-        <Analysis />
+        {about.compare.length ? <Compare /> : <Analysis />}
       </main>
       {help && <Help onClose={() => setHelp(false)} />}
       <LiveRegion />
@@ -82,7 +87,8 @@ function start(root: HTMLElement): void {
   answerFrom(reportTransport(partsOf(document)));
   bindUrl(window);
   const { run, view } = useView.getState();
-  if (view !== "analysis" || !run || !about.runs.includes(run))
+  if (about.compare.length) setView({ view: "compare", runs: about.compare, standing: about.runs });
+  else if (view !== "analysis" || !run || !about.runs.includes(run))
     setView({ view: "analysis", run: about.runs[0] });
   bindKeys(window);
   createRoot(root).render(

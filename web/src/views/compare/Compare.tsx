@@ -2,6 +2,7 @@
 
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { isReport } from "../../api/client";
 import { queries } from "../../api/queries";
 import type { Comparison, RunReport } from "../../api/schema";
 import { setView, useView } from "../../state/view";
@@ -118,7 +119,7 @@ function Chosen({ specs }: { readonly specs: readonly string[] }) {
       </Panel>
       {comparison.data && facts.data && (
         <>
-          {leastRuns(facts.data) < 2 && <Repeat groups={groups} />}
+          {leastRuns(facts.data) < 2 && !isReport() && <Repeat groups={groups} />}
           <Statistics comparison={comparison.data} groups={groups} />
           <div className={styles["pair"]}>
             <Paired comparison={comparison.data} groups={groups} />

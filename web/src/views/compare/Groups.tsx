@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Who is compared with whom.
 
-import type { Comparison } from "../../api/schema";
+import { isReport } from "../../api/client";
+import type { Comparison, RunReport } from "../../api/schema";
 import { visibleText } from "../../format/names";
 import { setView, useView } from "../../state/view";
 import { RunLink } from "../../ui/RunLink";
@@ -35,30 +36,38 @@ export function Groups({ groups, specs, facts }: Props) {
             <bdi>{visibleText(groups[i]?.title ?? specText(spec))}</bdi>
             {i === 0 && " (baseline)"}
           </strong>
-          <div className={styles["do"]}>
-            {i > 0 && (
-              <button
-                type="button"
-                aria-label={`Make ${LETTERS[i]} the baseline`}
-                title="Make it the baseline"
-                onClick={() => setView({ runs: [spec, ...specs.filter((each) => each !== spec)] }, "push")}
-              >
-                <span aria-hidden="true">⇤</span>
-              </button>
-            )}
-            <button
-              type="button"
-              aria-label={`Take ${LETTERS[i]} out`}
-              title={specs.length > LEAST ? "Take it out" : "Take it out, and choose another one"}
-              onClick={() => takeOut(specs, spec)}
-            >
-              <span aria-hidden="true">✕</span>
-            </button>
-          </div>
+          {!isReport() && <Change specs={specs} i={i} />}
           {groups[i] && <About group={groups[i]} excluded={facts?.groups[i]?.excluded.length ?? 0} />}
         </li>
       ))}
     </ul>
+  );
+}
+
+/** Another comparison: a report has this one only. */
+function Change({ specs, i }: { readonly specs: readonly string[]; readonly i: number }) {
+  const spec = specs[i]!;
+  return (
+    <div className={styles["do"]}>
+      {i > 0 && (
+        <button
+          type="button"
+          aria-label={`Make ${LETTERS[i]} the baseline`}
+          title="Make it the baseline"
+          onClick={() => setView({ runs: [spec, ...specs.filter((each) => each !== spec)] }, "push")}
+        >
+          <span aria-hidden="true">⇤</span>
+        </button>
+      )}
+      <button
+        type="button"
+        aria-label={`Take ${LETTERS[i]} out`}
+        title={specs.length > LEAST ? "Take it out" : "Take it out, and choose another one"}
+        onClick={() => takeOut(specs, spec)}
+      >
+        <span aria-hidden="true">✕</span>
+      </button>
+    </div>
   );
 }
 
@@ -75,7 +84,7 @@ function About({ group, excluded }: { readonly group: Group; readonly excluded: 
       {excluded > 0 && <span>{excluded} not complete, left out</span>}
       {runs.length > 1 ? (
         <label>
-          charts show <Standing group={group} />
+          charts show {isReport() ? standing : <Standing group={group} />}
         </label>
       ) : (
         report && <span>{shortDate(report.created_at)}</span>
@@ -83,12 +92,20 @@ function About({ group, excluded }: { readonly group: Group; readonly excluded: 
       {report && (
         <>
           <span>{report.mode}</span>
-          <RunLink plain id={standing} title={`Open ${standing}`}>
-            <bdi>{promptPreview(report.prompt).slice(0, 60)}</bdi>
-          </RunLink>
+          <Prompt report={report} />
         </>
       )}
     </div>
+  );
+}
+
+function Prompt({ report }: { readonly report: RunReport }) {
+  const text = <bdi>{promptPreview(report.prompt).slice(0, 60)}</bdi>;
+  if (isReport()) return <span>{text}</span>;
+  return (
+    <RunLink plain id={report.id} title={`Open ${report.id}`}>
+      {text}
+    </RunLink>
   );
 }
 
