@@ -11,7 +11,7 @@ import { Place } from "./place.ts";
 import { TOP, type Server } from "./server.ts";
 import { Tab, theBrowser } from "./tab.ts";
 
-const POWER = "synthetic:cpu=square(14W,22W,30ms),gpu=6W,dram=2W";
+const POWER = "synthetic:cpu=square(14W,22W,7ms),gpu=6W,dram=2W";
 const SIZE = { width: 1400, height: 1000 };
 const THEMES = ["light", "dark"] as const;
 
@@ -25,7 +25,8 @@ describe("pictures", () => {
 
   before(async () => {
     mkdirSync(folder, { recursive: true });
-    const story = ["-p", "Once upon a time", "-n", "160", "--ignore-eos", "-t", "1", "--power", POWER];
+    const power = ["--power", POWER, "--power-interval", "2"];
+    const story = [...power, "-p", "Once upon a time", "-n", "160", "--ignore-eos", "-t", "1"];
     deep = place.run(["-m", "tales-q8_0", "--mode", "deep", "--tag", "demo", ...story]);
     others = ["tales-q8_0", "tales-f16"].map((model) => {
       for (let i = 0; i < 5; i++)
@@ -56,6 +57,9 @@ describe("pictures", () => {
       const tab = await Tab.open(server, "live", { theme, ...SIZE });
       await tab.page.getByLabel("Model", { exact: true }).selectOption("tales-q8_0");
       await tab.page.getByLabel("Prompt", { exact: true }).fill("Once upon a time");
+      await tab.page.getByText("Custom", { exact: true }).click();
+      await tab.page.getByLabel("Power interval, ms").fill("1");
+      await tab.page.getByText("Custom", { exact: true }).click();
       await tab.page.getByRole("button", { name: "Start", exact: true }).click();
       await tab.panel("Tokens").getByRole("button", { name: "Table" }).waitFor();
       await tab.page.getByText("Open its analysis").waitFor();

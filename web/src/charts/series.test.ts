@@ -67,6 +67,11 @@ describe("series", () => {
     ]);
   });
 
+  it("reach as far as their bands do", () => {
+    const data = { ...lines(10), bands: [{ label: "prefill", phase: "prefill", from: -5, to: 1e5 }] } as const;
+    expect(seriesExtent(data)).toEqual([-5, 1e5]);
+  });
+
   it("have gaps where nothing was measured", () => {
     const data: SeriesData = {
       ...lines(0),

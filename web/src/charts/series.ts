@@ -73,9 +73,14 @@ export interface SeriesLayout {
 const LEFT = 56;
 const HEADROOM = 32;
 
+/** From the first to the last x, bands included: a sample tells of the time before it too. */
 export function seriesExtent(data: SeriesData): Range {
   let low = Infinity;
   let high = -Infinity;
+  for (const { from, to } of data.bands ?? []) {
+    low = Math.min(low, from);
+    high = Math.max(high, to);
+  }
   for (const { x } of data.series) {
     if (x.length === 0) continue;
     low = Math.min(low, x[0]!);

@@ -79,7 +79,7 @@ export function PowerPanel() {
       title="Power"
       state={state}
       table={data ? () => seriesTable(powerSeries(data)) : undefined}
-      source={`${report.power.sources.join(", ")} (${report.power.grade}); ${count} samples. A drag selects a stretch of time.`}
+      source={`${report.power.sources.join(", ")} (${report.power.grade}); ${count} ${count === 1 ? "sample" : "samples"}. A drag selects a stretch of time.`}
     >
       {(handle) =>
         data && (

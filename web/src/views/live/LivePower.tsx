@@ -28,7 +28,7 @@ export function LivePower() {
       table={() => seriesTable(powerSeries(data))}
       source={
         <>
-          {run.power.length} samples
+          {run.power.length} {run.power.length === 1 ? "sample" : "samples"}
           {dropped > 0 && `, the newest; ${dropped} older ones are in the store`}
           {missing(run).length > 0 && ` · not on this machine: ${missing(run).join(", ")}`}
         </>
