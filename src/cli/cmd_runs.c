@@ -89,6 +89,21 @@ static int check_sort(struct erg_cli *cli, const char *sort)
     return status;
 }
 
+/* What an energy is worth: from which sources it is. */
+static void put_sources(struct erg_listing *table, const json_t *sources)
+{
+    struct erg_buf names = {0};
+    size_t i;
+    const json_t *source;
+    json_array_foreach(sources, i, source)
+    {
+        if (json_is_string(source))
+            erg_buf_printf(&names, "%s%s", names.len ? "+" : "", json_string_value(source));
+    }
+    erg_listing_cell(table, names.len ? erg_buf_view(&names) : "–");
+    erg_buf_deinit(&names);
+}
+
 static int add_row(void *user, const struct erg_run_row *row)
 {
     struct erg_listing *table = user;
@@ -109,6 +124,7 @@ static int add_row(void *user, const struct erg_run_row *row)
     erg_listing_cell(table, erg_show_time((double)row->duration_ns / 1e6, a));
     erg_listing_cell(table, erg_show_energy(mj, a));
     erg_listing_cell(table, erg_show_energy(per_token * 1000, a));
+    put_sources(table, json_object_get(json_object_get(summary, "power"), "sources"));
     erg_listing_cell(table, row->prompt ? row->prompt : "");
     return table->status;
 }
@@ -121,9 +137,9 @@ static int print_table(struct erg_cli *cli, struct erg_store *store,
         bool right;
         size_t cut_at;
     } columns[] = {
-        {"run", false, 0},    {"begun", false, 0},    {"model", false, 16},
-        {"status", false, 0}, {"tokens", true, 0},    {"time", true, 0},
-        {"energy", true, 0},  {"per token", true, 0}, {"prompt", false, 20},
+        {"run", false, 0},    {"begun", false, 0},   {"model", false, 16}, {"status", false, 0},
+        {"tokens", true, 0},  {"time", true, 0},     {"energy", true, 0},  {"per token", true, 0},
+        {"power", false, 12}, {"prompt", false, 20},
     };
     struct erg_listing table = {0};
     struct erg_buf text = {0};

@@ -454,9 +454,11 @@ static void write_run(const char *path, struct erg_run_row run, struct make_shap
              "{\"id\":\"%s\",\"run_id\":\"%s\",\"created_at\":\"%s\",\"status\":\"%s\","
              "\"model_name\":\"%s\",\"mode\":\"%s\",\"tags\":%s,\"input_tokens\":%u,"
              "\"output_tokens\":%u,\"total_duration_ms\":%.6f,\"total_energy_mj\":%s,"
-             "\"tokens_per_second\":%d,\"joules_per_token\":%s}",
+             "\"tokens_per_second\":%d,\"joules_per_token\":%s,\"power\":%s}",
              run.id, run.id, run.created_at, status, run.model_name, run.mode, run.tags_json,
-             prompt, decode, (double)end_ns / 1e6, energy, 50, joules);
+             prompt, decode, (double)end_ns / 1e6, energy, 50, joules,
+             shape.energy ? "{\"sources\":[\"rapl\",\"perf\"],\"grade\":\"measured\"}"
+                          : "{\"sources\":[]}");
     run.summary_json = summary;
     erg_writer_run(writer, &run);
     if (erg_writer_finish(writer, &err)) {

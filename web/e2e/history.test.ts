@@ -54,7 +54,7 @@ test("lists the runs, newest first, with the server's figures", async () => {
   assert.ok(cells.some((cell) => cell.includes(run.model_name)));
   assert.ok(cells.includes(SEA));
   assert.ok(cells.includes("looked at"));
-  assert.ok(cells.includes(run.power.grade));
+  assert.ok(cells.includes(run.power.grade + run.power.sources.join(", ")));
   await tab.panel("Runs").getByText("The store holds 4 runs").waitFor();
   await tab.close();
 });

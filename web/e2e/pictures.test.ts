@@ -57,9 +57,10 @@ describe("pictures", () => {
       const tab = await Tab.open(server, "live", { theme, ...SIZE });
       await tab.page.getByLabel("Model", { exact: true }).selectOption("tales-q8_0");
       await tab.page.getByLabel("Prompt", { exact: true }).fill("Once upon a time");
-      await tab.page.getByText("Custom", { exact: true }).click();
+      const custom = tab.page.locator("summary", { hasText: "Custom" });
+      await custom.click();
       await tab.page.getByLabel("Power interval, ms").fill("1");
-      await tab.page.getByText("Custom", { exact: true }).click();
+      await custom.click();
       await tab.page.getByRole("button", { name: "Start", exact: true }).click();
       await tab.panel("Tokens").getByRole("button", { name: "Table" }).waitFor();
       await tab.page.getByText("Open its analysis").waitFor();

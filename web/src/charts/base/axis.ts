@@ -156,11 +156,17 @@ export function paintColorBar(
   pen.frame(box.x + 0.5, box.y + 0.5, box.w - 1, box.h - 1, { color: palette.lineStrong });
   const values = scale.ticks(Math.max(2, Math.floor(box.h / 30)));
   const { unit, labels } = tickLabels(quantity, values);
+  const inside = (y: number) => Math.min(Math.max(y, box.y + FONT / 2), box.y + box.h - FONT / 2);
+  const top = inside(scale.at(values.at(-1)!));
+  let last = Infinity;
   values.forEach((value, i) => {
     const y = Math.round(scale.at(value)) + 0.5;
     pen.line([box.x + box.w, y, box.x + box.w + 3, y], { color: palette.lineStrong });
-    const inside = Math.min(Math.max(y, box.y + FONT / 2), box.y + box.h - FONT / 2);
-    pen.text(labels[i]!, box.x + box.w + 6, inside, { color: palette.muted });
+    // in a short bar the ends are named rather than what is between them
+    const isEnd = i === values.length - 1;
+    if (last - inside(y) < FONT || (!isEnd && inside(y) - top < FONT)) return;
+    last = inside(y);
+    pen.text(labels[i]!, box.x + box.w + 6, last, { color: palette.muted });
   });
   pen.text(unit, box.x, box.y - 9, { color: palette.muted });
 }

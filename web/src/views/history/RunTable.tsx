@@ -132,7 +132,10 @@ function Row({ run, onAsk }: { readonly run: RunSummary; readonly onAsk: Props["
         <Graded grade={grade}>{formatPerToken(joulesPerToken(run, kind)).replace("/token", "")}</Graded>
       </td>
       <td data-numeric>{formatRate(run.tokens_per_second).replace("tokens/s", "/s")}</td>
-      <td>{grade}</td>
+      <td>
+        {grade}
+        <small>{run.power.sources.join(", ")}</small>
+      </td>
       <td>
         <Status run={run} />
       </td>
