@@ -3,7 +3,7 @@
  * What watching a run costs it: the same generation, on one thread, with 200 WebSocket clients of
  * which 20 never read and with none, in turns. Printed are the difference of decode times, what
  * each client and frame costs the server, and its memory; that every client that reads gets every
- * token is checked. And what the live stream costs a run that nobody watches.
+ * token, and that memory stays within the ring and a little for each client, is checked. And what the live stream costs a run that nobody watches.
  *
  * `--quick` for use as a test; `--pairs N`; `--tiny` for a model that is fast, so that frames are
  * many.
@@ -28,7 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_PAIRS = 200, RING_BYTES = 16 << 20, PROMPT_TOKENS = 16 };
+enum { MOST_PAIRS = 200, RING_BYTES = 16 << 20, CLIENT_BYTES = 128 << 10, PROMPT_TOKENS = 16 };
 
 struct plan {
     enum bench_model model;
@@ -211,6 +211,9 @@ static void measure(const struct plan *plan, struct live_clients *clients)
         client_pct[i] = 100 * cpu_ns / with.wall_ns / plan->clients;
         tokens_per_s = 1e9 / without.decode_ns;
     }
+    if (most_bytes > before_bytes + RING_BYTES + (uint64_t)plan->clients * CLIENT_BYTES)
+        bench_fail("%d clients take %.1f MB", plan->clients,
+                   ((double)most_bytes - (double)before_bytes) / 1e6);
     double low, high;
     int n = plan->pairs;
     bench_bootstrap(percent, n, &low, &high);
@@ -317,7 +320,7 @@ int main(int argc, char **argv)
         int64_t pairs = 0;
         if (!strcmp(argv[i], "--quick")) {
             quick = true;
-            plan = (struct plan){BENCH_MODEL_TINY, 12, 3, 1, 30};
+            plan = (struct plan){BENCH_MODEL_TINY, 200, 20, 1, 30};
         } else if (!strcmp(argv[i], "--tiny")) {
             plan.model = BENCH_MODEL_TINY;
             plan.tokens = 2000;
