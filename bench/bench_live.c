@@ -2,8 +2,9 @@
 /*
  * What watching a run costs it: the same generation, on one thread, with 200 WebSocket clients of
  * which 20 never read and with none, in turns. Printed are the difference of decode times, what
- * each client and frame costs the server, and its memory; that every client that reads gets every
- * token, and that memory stays within the ring and a little for each client, is checked. And what the live stream costs a run that nobody watches.
+ * each client and frame costs the server, and its memory. Checked is that every client that reads
+ * gets every token, and that memory stays within the ring and a little for each client. And what
+ * the live stream costs a run that nobody watches.
  *
  * `--quick` for use as a test; `--pairs N`; `--tiny` for a model that is fast, so that frames are
  * many.
@@ -171,6 +172,13 @@ static uint64_t rss_bytes(void)
     return erg_system_process_rss_bytes(getpid());
 }
 
+static void check_memory(const struct plan *plan, uint64_t before_bytes, uint64_t most_bytes)
+{
+    if (most_bytes > before_bytes + RING_BYTES + (uint64_t)plan->clients * CLIENT_BYTES)
+        bench_fail("%d clients take %.1f MB", plan->clients,
+                   ((double)most_bytes - (double)before_bytes) / 1e6);
+}
+
 static void measure(const struct plan *plan, struct live_clients *clients)
 {
     static double percent[MOST_PAIRS], frame_us[MOST_PAIRS], client_pct[MOST_PAIRS];
@@ -211,9 +219,7 @@ static void measure(const struct plan *plan, struct live_clients *clients)
         client_pct[i] = 100 * cpu_ns / with.wall_ns / plan->clients;
         tokens_per_s = 1e9 / without.decode_ns;
     }
-    if (most_bytes > before_bytes + RING_BYTES + (uint64_t)plan->clients * CLIENT_BYTES)
-        bench_fail("%d clients take %.1f MB", plan->clients,
-                   ((double)most_bytes - (double)before_bytes) / 1e6);
+    check_memory(plan, before_bytes, most_bytes);
     double low, high;
     int n = plan->pairs;
     bench_bootstrap(percent, n, &low, &high);

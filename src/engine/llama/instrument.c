@@ -30,6 +30,7 @@ static bool tick(struct erg_instrument *in, int64_t now_ns, size_t done)
         return in->stopped;
     }
     in->next_tick_ns = now_ns + TICK_NS;
+    erg_stamp_clock_set(&in->clock);
     if (in->graph.changed) {
         erg_graph_classify(&in->graph, NULL); /* the pass is long: this is lost in it */
     }
@@ -48,7 +49,7 @@ static void note_ask(struct erg_instrument *in)
 {
     in->asks++;
     if (in->stamp_count == 0 && (in->graph.changed || in->asks >= in->first_batch)) {
-        in->asked_ns = ergon_probe_now_ns();
+        in->asked_ns = erg_stamp_clock_now_ns(&in->clock);
     }
 }
 
@@ -95,7 +96,7 @@ static unsigned what_of(const struct erg_instrument *in, size_t i)
 static int64_t read_node(struct erg_instrument *in, size_t i, unsigned what)
 {
     erg_collect_read(&in->collect, i, what, in->graph.learned, in->graph.keys[0].ne[1]);
-    return ergon_probe_now_ns();
+    return erg_stamp_clock_now_ns(&in->clock);
 }
 
 /* Whether it is known which stamp is whose, so that a node can be read at the next one's. */
@@ -114,7 +115,7 @@ static bool reads_here(const struct erg_instrument *in, size_t i)
 /* The graph was computed up to the node asked for last, by all threads. */
 static void trace_cut(struct erg_instrument *in)
 {
-    int64_t now = ergon_probe_now_ns();
+    int64_t now = erg_stamp_clock_now_ns(&in->clock);
     size_t last = in->graph.count - 1;
     int64_t resumed = in->reads_cut ? read_node(in, last, what_of(in, last)) : now;
     if (in->stamp_count > 0) {
@@ -173,7 +174,7 @@ static bool trace_stamp(void *user)
     if (in->depth == ERG_DEPTH_BARE) {
         return false;
     }
-    int64_t now = ergon_probe_now_ns();
+    int64_t now = erg_stamp_clock_now_ns(&in->clock);
     int64_t resumed = in->depth >= ERG_DEPTH_STANDARD ? read_pending(in, now) : now;
     take_stamp(in, now, resumed, 0);
     return tick(in, resumed, in->stamp_count);
@@ -221,7 +222,7 @@ static bool cuts_known(const struct erg_instrument *in, size_t i)
 /* The graph was computed up to the node asked for last, and the back end has finished. */
 static void observe_cut(struct erg_instrument *in, const struct ggml_tensor *node)
 {
-    int64_t now = ergon_probe_now_ns();
+    int64_t now = erg_stamp_clock_now_ns(&in->clock);
     size_t last = in->graph.count - 1;
     int64_t resumed = in->reads_cut ? read_node(in, last, what_of(in, last)) : now;
     take_stamp(in, now, resumed, in->graph.count);
@@ -284,6 +285,7 @@ int erg_instrument_new(ergon_probe *probe, const struct erg_instrument_options *
     }
     in->probe = probe;
     in->options = *options;
+    erg_stamp_clock_init(&in->clock);
     in->watch = (struct erg_schedule_watch){in, before_alloc, after_alloc};
     const struct erg_graph_options reading = {
         .statistics = options->depth >= ERG_DEPTH_STANDARD,
@@ -367,6 +369,7 @@ void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns, enum erg_dep
     if (in->options.kind != ERG_INSTRUMENT_NONE) {
         erg_schedule_watch(&in->watch);
     }
+    erg_stamp_clock_set(&in->clock);
     in->learned_ns = 0;
     in->known = in->executed = in->pending = 0;
     in->reads_cut = false;

@@ -7,6 +7,7 @@
 #include "engine/llama/instrument.h"
 #include "engine/llama/keep.h"
 #include "engine/llama/schedule.h"
+#include "engine/llama/stamp_clock.h"
 
 /* What an instrument has open; filled by instrument.c while a pass runs, told by report.c after. */
 
@@ -26,18 +27,21 @@ struct erg_instrument {
     struct erg_keep keep;
     FILE *dump;
 
+    /* What each stamp needs is together: behind every node it comes from far away. */
+    enum erg_depth depth; /* of this pass */
+    bool stopped;
+    bool stamps_lost;
     struct erg_stamp *stamps;
     size_t stamp_capacity;
     size_t stamp_count;
-    bool stamps_lost;
-    enum erg_depth depth; /* of this pass */
+    int64_t next_tick_ns;
+    struct erg_stamp_clock clock;
+
     int64_t t0_ns;
     int64_t asked_ns;   /* the last ask before the first node ran */
     int64_t learned_ns; /* spent on learning its graph before that */
     size_t asks;        /* of this pass, no-ops included */
     size_t first_batch; /* asks before the first node ran, in the pass before */
-    int64_t next_tick_ns;
-    bool stopped;
     bool warned_mismatch;
 
     bool watched;     /* graphs are learned before they run */

@@ -93,6 +93,8 @@ static void stretch_less(struct run *run, int layer, uint32_t component, uint32_
         run->choice = NULL;
         run->extra = NAN;
     }
+    /* the clock of the stamps is some microseconds off */
+    until_ns = until_ns < run->times->t1_ns ? until_ns : run->times->t1_ns;
     int64_t passed = until_ns > run->t_ns ? until_ns - run->t_ns : 0;
     int64_t taken = profiler_ns < passed ? profiler_ns : passed;
     run->duration_ns += (uint64_t)(passed - taken);
