@@ -450,13 +450,14 @@ static int on_recording_end(struct erg_join *join, const struct erg_event *event
 {
     if (join->closed)
         return corrupt(err, "it ends twice");
-    join->closed = true;
     struct erg_conditions conditions;
     int rc = erg_header_parse_end(event->text.bytes, event->text.len, &join->status, &join->failure,
                                   &conditions, err);
-    if (rc == 0)
-        erg_conditions_update(&join->header.conditions, &conditions);
-    return rc ? rc : erg_join_renew_sources(join, event->text.bytes, event->text.len, err);
+    if (rc)
+        return rc;
+    join->closed = true;
+    erg_conditions_update(&join->header.conditions, &conditions);
+    return erg_join_renew_sources(join, event->text.bytes, event->text.len, err);
 }
 
 static int on_progress(struct erg_join *join, const struct erg_event *event)
@@ -570,10 +571,10 @@ int erg_join_interrupt(struct erg_join *join, const char *why, struct erg_err *e
 {
     free(join->status);
     free(join->failure);
-    join->closed = true;
     join->status = erg_strdup("interrupted");
     join->failure = erg_strdup(why);
-    return join->status && join->failure ? 0 : no_memory(err);
+    join->closed = join->status && join->failure;
+    return join->closed ? 0 : no_memory(err);
 }
 
 bool erg_join_is_waiting(const struct erg_join *join)

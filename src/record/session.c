@@ -216,8 +216,8 @@ static void describe_ending(struct erg_session *session, struct erg_live *live, 
     }
 }
 
-static void close_tape(struct erg_live *live, const struct ending *ending,
-                       const struct erg_conditions *conditions)
+static int close_tape(struct erg_live *live, const struct ending *ending,
+                      const struct erg_conditions *conditions, struct erg_err *err)
 {
     struct erg_buf json, record, power;
     erg_buf_init(&json);
@@ -228,10 +228,13 @@ static void close_tape(struct erg_live *live, const struct ending *ending,
     erg_header_write_end(ending->status, ending->failure[0] ? ending->failure : NULL, conditions,
                          erg_buf_view(&power), &json);
     erg_write_recording_end(&record, erg_clock_now_ns(live->clock), erg_buf_view(&json));
-    erg_tape_put(live->tape, record.data, record.len, NULL);
+    int rc = erg_buf_status(&json) || erg_buf_status(&record)
+                 ? erg_fail(err, ERG_NOMEM, "no memory for the end of a run")
+                 : erg_tape_put(live->tape, record.data, record.len, err);
     erg_buf_deinit(&json);
     erg_buf_deinit(&record);
     erg_buf_deinit(&power);
+    return erg_join_is_closed(live->join) ? 0 : rc;
 }
 
 /* Everything to its place: rows to the store, the recording to its name, facts to the result. */
@@ -241,8 +244,9 @@ static int conclude(struct erg_live *live, const struct ending *ending,
 {
     struct erg_err store_err = {0};
     erg_live_stop_power(live, NULL);
-    close_tape(live, ending, conditions);
-    int rc = erg_join_finish(live->join, err);
+    int rc = close_tape(live, ending, conditions, err);
+    if (rc == 0)
+        rc = erg_join_finish(live->join, err);
     int stored = erg_tape_keep(live->tape, &store_err);
     if (!stored && live->store_err.code) {
         store_err = live->store_err;

@@ -56,9 +56,11 @@ static int join_recording(struct fixture *fixture, char **out_summary)
         rc = erg_tape_put(tape, fixture->bytes, fixture->len, NULL);
     if (rc == 0)
         rc = erg_join_finish(join, NULL);
-    if (rc == 0) {
-        struct erg_run_facts facts;
+    struct erg_run_facts facts = {.status = "none"};
+    if (join)
         erg_join_facts(join, &facts);
+    assert_non_null(facts.status); /* wherever it went wrong */
+    if (rc == 0) {
         erg_summary_write(&facts, &summary);
         *out_summary = erg_buf_take(&summary);
         rc = *out_summary ? 0 : ERG_NOMEM;
