@@ -245,13 +245,19 @@ int erg_html_put_about(struct erg_html *html, const char *const *runs, size_t ru
     return rc ? rc : erg_html_end(html);
 }
 
-static int put_run(struct erg_html *html)
+int erg_html_open_run(struct erg_html *html)
 {
     const struct erg_export_request *request = html->request;
     int rc = erg_view_split_choose(request->store, request->run_id, NULL, &html->split, html->err);
-    if (rc == 0)
-        rc = erg_view_sums(request->store, request->run_id, &html->split, &html->sums, NULL,
-                           html->err);
+    return rc ? rc
+              : erg_view_sums(request->store, request->run_id, &html->split, &html->sums, NULL,
+                              html->err);
+}
+
+static int put_run(struct erg_html *html)
+{
+    const struct erg_export_request *request = html->request;
+    int rc = erg_html_open_run(html);
     if (rc == 0)
         rc = erg_html_put_about(html, &request->run_id, 1, NULL, 0);
     if (rc == 0)

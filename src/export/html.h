@@ -41,6 +41,9 @@ int erg_html_put_answers(struct erg_html *html, const struct erg_html_answer *an
 /* Those that the reports of a run and of a comparison share. */
 extern const struct erg_html_answer erg_html_summary, erg_html_power, erg_html_grid;
 
+/* Read what the answers about the request's run need into `split` and `sums`, deinit()ed after. */
+int erg_html_open_run(struct erg_html *html);
+
 /* What the page says of itself: the runs whose answers it has, and the groups it compares. */
 int erg_html_put_about(struct erg_html *html, const char *const *runs, size_t run_count,
                        const char *const *groups, size_t group_count);

@@ -157,9 +157,7 @@ static int put_standing(struct erg_html *html, const char *run_id)
     struct erg_export_request one = *request;
     one.run_id = run_id;
     html->request = &one;
-    int rc = erg_view_split_choose(one.store, run_id, NULL, &html->split, html->err);
-    if (rc == 0)
-        rc = erg_view_sums(one.store, run_id, &html->split, &html->sums, NULL, html->err);
+    int rc = erg_html_open_run(html);
     if (rc == 0)
         rc = erg_html_put_answers(html, &erg_html_summary, 1);
     if (rc == 0)

@@ -175,7 +175,9 @@ describe("a report", () => {
     await page.waitForURL(/region=norway/);
     await page.reload();
     await page.getByRole("region", { name: "Run", exact: true }).waitFor(PATIENCE);
-    assert.equal(await page.getByLabel("Electricity of").inputValue(), "norway");
+    const region = page.getByLabel("Electricity of");
+    await region.locator('option[value="norway"]').waitFor({ ...PATIENCE, state: "attached" }); // the table is there
+    assert.equal(await region.inputValue(), "norway");
     assert.deepEqual(problems, []);
     await page.close();
   });

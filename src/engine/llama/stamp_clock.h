@@ -46,8 +46,8 @@ static inline uint64_t erg_stamp_clock_ticks(void)
 static inline int64_t erg_stamp_clock_now_ns(const struct erg_stamp_clock *clock)
 {
     uint64_t ticks = erg_stamp_clock_ticks() - clock->set_ticks;
-    if (clock->ns_per_tick == 0 ||
-        ticks >> 30) /* a third of a second; and the product has 64 bits */
+    /* fewer than 2^30 ticks, some third of a second: then the product has 64 bits */
+    if (clock->ns_per_tick == 0 || ticks >> 30)
         return ergon_probe_now_ns();
     return clock->set_ns + (int64_t)(ticks * clock->ns_per_tick >> 32);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { quantities } from "../../format/units";
 import { palettes } from "../../testing/palettes";
 import { RecordingPen } from "../../testing/recordingPen";
-import { layoutLegend, paintAxisX, paintAxisY, tickLabels, type LegendItem } from "./axis";
+import { layoutLegend, paintAxisX, paintAxisY, paintColorBar, tickLabels, type LegendItem } from "./axis";
 import { overlaps } from "./geometry";
 import { fitText } from "./pen";
 import { linearScale } from "./ticks";
@@ -79,6 +79,25 @@ describe("axes", () => {
           .slice(i + 1)
           .forEach((b) => expect(overlaps(a, b), `${a.text} ${b.text}`).toBe(false)),
       );
+    }
+  });
+});
+
+describe("a colour bar", () => {
+  const share = { name: "share", format: String, axis: (values: readonly number[]) => ({ unit: "", labels: values.map(String) }) };
+  const labelsAt = (height: number) => {
+    const pen = new RecordingPen();
+    const scale = linearScale([0, 1], [16 + height, 16]);
+    paintColorBar(pen, { x: 0, y: 16, w: 12, h: height }, palettes.light.energy, scale, share, palettes.light);
+    return pen.drawn.filter(({ kind, text }) => kind === "text" && text);
+  };
+
+  it("names its ends when it is short, and no two labels overlap", () => {
+    expect(labelsAt(24).map(({ text }) => text)).toEqual(["0", "1"]);
+    expect(labelsAt(80).map(({ text }) => text)).toContain("0.5");
+    for (const height of [20, 24, 30, 40, 60, 80, 200]) {
+      const labels = labelsAt(height);
+      labels.forEach((a, i) => labels.slice(i + 1).forEach((b) => expect(overlaps(a, b), `${height}`).toBe(false)));
     }
   });
 });
