@@ -20,6 +20,7 @@ enum { LEAST_PAIRS = 20, MAX_PAIRS = BENCH_MOST_VALUES, PROMPT_TOKENS = 64, PREF
 struct pairs {
     int count;
     double a_ns[MAX_PAIRS], b_ns[MAX_PAIRS], report_ns[MAX_PAIRS];
+    int round[MAX_PAIRS];
 };
 
 /* What one row measures. */
@@ -44,6 +45,7 @@ static void take_line(void *user, struct erg_text_view text)
         pairs->a_ns[k] = (double)json_integer_value(json_array_get(pair, 0));
         pairs->b_ns[k] = (double)json_integer_value(json_array_get(pair, 1));
         pairs->report_ns[k] = (double)json_integer_value(json_array_get(pair, 2));
+        pairs->round[k] = (int)json_integer_value(json_array_get(pair, 3));
     }
     json_decref(json);
 }
@@ -52,13 +54,14 @@ static void take_line(void *user, struct erg_text_view text)
  * Which side went first alternates from pair to pair, so whatever going first is worth cancels in
  * the mean of two neighbours.
  */
-static int differences(const struct pairs *pairs, double *out_percent)
+static int differences(const struct pairs *pairs, double *out_percent, int *out_round)
 {
     int n = pairs->count / 2;
     for (int i = 0; i < n; i++) {
         double a = pairs->a_ns[2 * i] + pairs->a_ns[2 * i + 1];
         double b = pairs->b_ns[2 * i] + pairs->b_ns[2 * i + 1];
         out_percent[i] = 100 * (b - a) / a;
+        out_round[i] = pairs->round[2 * i];
     }
     return n;
 }
@@ -77,11 +80,12 @@ static void name_row(const struct row *row, char *out, size_t out_bytes)
 static void print_row(const struct row *row, const struct pairs *pairs, bool markdown)
 {
     static double percent[MAX_PAIRS];
+    static int round[MAX_PAIRS];
     double low, high;
-    int n = differences(pairs, percent);
+    int n = differences(pairs, percent, round);
     char name[64];
     name_row(row, name, sizeof name);
-    bench_bootstrap(percent, n, &low, &high);
+    bench_bootstrap_rounds(percent, round, n, &low, &high);
     if (markdown) {
         printf("| %s | %d | %d | %+.2f | %+.2f … %+.2f | %.2f | %.2f |\n", name, row->threads,
                pairs->count, bench_median(percent, n), low, high,

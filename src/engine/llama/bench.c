@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { PAIRS_PER_LINE = 100 };
+enum { PAIRS_PER_LINE = 100, ROUND_PAIRS = 50 };
 
 /* One of the two contexts. */
 struct side {
@@ -20,6 +20,7 @@ struct side {
 
 struct pair {
     int64_t a_ns, b_ns, report_ns;
+    int round;
 };
 
 /* What a program that nobody profiles does to get from one token to the next. */
@@ -138,15 +139,15 @@ static int measure(struct side *a, struct side *b, const struct erg_bench_comman
             return status;
         }
         if (i >= 0) {
-            pairs[i] = (struct pair){a->time_ns, b->time_ns, b->report_ns};
+            pairs[i] = (struct pair){a->time_ns, b->time_ns, b->report_ns, 0};
         }
     }
     return 0;
 }
 
 /*
- * Contexts differ by where their memory lies. What it is worth to have been made first must not
- * count as the cost of profiling: side `first` is, each in one of two rounds.
+ * Contexts differ by where their memory lies, by more than what profiling costs. So they are made
+ * anew for each round, side `first` before the other.
  */
 static int measure_round(const struct erg_run *run, const struct erg_bench_command *command,
                          int first, struct pair *pairs, int count, struct erg_err *err)
@@ -177,6 +178,7 @@ static void send_line(ergon_probe *probe, const struct pair *pairs, int count)
         erg_jsonw_int(&w, pairs[i].a_ns);
         erg_jsonw_int(&w, pairs[i].b_ns);
         erg_jsonw_int(&w, pairs[i].report_ns);
+        erg_jsonw_int(&w, pairs[i].round);
         erg_jsonw_arr_end(&w);
     }
     erg_jsonw_arr_end(&w);
@@ -195,10 +197,15 @@ int erg_bench(ergon_probe *probe, struct erg_channel *channel, const struct erg_
         return erg_fail(err, ERG_NOMEM, "cannot measure: out of memory");
     }
     const struct erg_run run = {.probe = probe, .channel = channel, .model = model, .log = log};
-    int half = command->pairs / 2;
-    int status = measure_round(&run, command, 0, pairs, half, err);
-    status =
-        status ? status : measure_round(&run, command, 1, pairs + half, command->pairs - half, err);
+    int twos = command->pairs / (2 * ROUND_PAIRS), rounds = twos > 0 ? 2 * twos : 2;
+    int status = 0;
+    for (int r = 0, from = 0; r < rounds && status == 0; r++) {
+        int to = r + 1 < rounds ? command->pairs / 2 * (r + 1) / rounds * 2 : command->pairs;
+        status = measure_round(&run, command, r % 2, pairs + from, to - from, err);
+        for (; from < to; from++) {
+            pairs[from].round = r;
+        }
+    }
     for (int i = 0; status == 0 && i < command->pairs; i += PAIRS_PER_LINE) {
         int left = command->pairs - i;
         send_line(probe, &pairs[i], left < PAIRS_PER_LINE ? left : PAIRS_PER_LINE);
