@@ -153,8 +153,9 @@ void ergon_probe_progress(ergon_probe *probe, int64_t t_ns, enum ergon_phase pha
 void ergon_probe_log(ergon_probe *probe, enum ergon_log_level level, const char *text);
 
 /*
- * Hand everything buffered to the system with one write. pass_end and token only buffer (so that a
- * pass with its tokens costs one write); all other records are flushed by themselves.
+ * Hand everything buffered to the system with one write. pass_end and token only buffer until 64
+ * KiB wait, so that passes with their tokens cost one write: call it ten times a second, say; all
+ * other records are flushed by themselves.
  */
 void ergon_probe_flush(ergon_probe *probe);
 

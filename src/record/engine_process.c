@@ -27,8 +27,12 @@ extern char **environ;
 /* Descriptor number of the socket in the engine: the first behind stdin, stdout and stderr. */
 enum { ENGINE_FD = 3, STOP_POLL_MS = 10, CHUNK_BYTES = 65536, STDERR_CHUNKS = 32 };
 
-/* While events keep coming: how often to look, and when to believe that they have stopped. */
-enum { REST_MS = 20, RESTS = 50 };
+/*
+ * While events keep coming they are fetched after rests, rather than each by a wake-up, which costs
+ * the engine's threads more than the events themselves. A rest lasts until about one chunk is
+ * there, at most MOST_REST_MS; without events for QUIET_MS the engine is waited for again.
+ */
+enum { FIRST_REST_MS = 5, MOST_REST_MS = 100, QUIET_MS = 1000 };
 
 /* What the engine writes during a rest must find room in the kernel, where it outlives the engine.
  */
@@ -216,7 +220,7 @@ static int send_all(int fd, const char *bytes, size_t len)
 int erg_engine_send(struct erg_engine *engine, const char *json, struct erg_err *err)
 {
     uint32_t len = (uint32_t)strlen(json);
-    engine->rests = 0; /* the answer is waited for */
+    engine->rest_ms = 0; /* the answer is waited for */
     int rc = send_all(engine->fd, (const char *)&len, sizeof len);
     if (rc == 0)
         rc = send_all(engine->fd, json, len);
@@ -249,17 +253,38 @@ static void read_last_words(struct erg_engine *engine)
     }
 }
 
+/* After `n` bytes have come. */
+static void choose_rest(struct erg_engine *engine, size_t n)
+{
+    engine->quiet_ms = 0;
+    engine->taken_bytes += n;
+    engine->has_more = n == CHUNK_BYTES;
+    if (engine->has_more)
+        return;
+    if (engine->rest_ms == 0)
+        engine->rest_ms = FIRST_REST_MS;
+    else if (engine->taken_bytes >= CHUNK_BYTES)
+        engine->rest_ms = engine->rest_ms > 1 ? engine->rest_ms / 2 : 1;
+    else
+        engine->rest_ms = 2 * engine->rest_ms < MOST_REST_MS ? 2 * engine->rest_ms : MOST_REST_MS;
+}
+
 int erg_engine_wait(struct erg_engine *engine, int timeout_ms, struct erg_err *err)
 {
     if (engine->ended)
         return erg_fail(err, ERG_GONE, "the engine is gone");
-    if (engine->rests > 0) {
-        engine->rests--;
-        poll(NULL, 0, REST_MS);
-        timeout_ms = 0;
+    if (engine->rest_ms > 0 && !engine->has_more) {
+        poll(NULL, 0, engine->rest_ms);
+        engine->quiet_ms += engine->rest_ms;
+        engine->taken_bytes = 0;
     }
+    if (engine->rest_ms > 0)
+        timeout_ms = 0;
     struct pollfd poll_fds[2] = {{.fd = engine->fd, .events = POLLIN},
                                  {.fd = engine->stderr_fd, .events = POLLIN}};
+    engine->has_more = false;
+    if (engine->quiet_ms >= QUIET_MS)
+        engine->rest_ms = engine->quiet_ms = 0;
     if (poll(poll_fds, 2, timeout_ms) <= 0)
         return 0;
     if (poll_fds[1].revents & POLLIN) {
@@ -272,10 +297,10 @@ int erg_engine_wait(struct erg_engine *engine, int timeout_ms, struct erg_err *e
         return 0;
     char chunk[CHUNK_BYTES];
     ssize_t n = recv(engine->fd, chunk, sizeof chunk, MSG_DONTWAIT);
-    if (n > 0)
-        engine->rests = n < CHUNK_BYTES ? RESTS : 0; /* a full chunk: there is more */
-    if (n > 0)
+    if (n > 0) {
+        choose_rest(engine, (size_t)n);
         return erg_reader_feed(engine->reader, chunk, (size_t)n, err);
+    }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     engine->ended = true;

@@ -17,8 +17,11 @@ struct erg_engine {
     int fd;        /* our end of the socket pair, non-blocking for reading */
     int stderr_fd; /* what the engine says on stderr: its last line explains a crash */
     struct erg_reader *reader;
-    int rests;  /* looks to come at intervals, without waiting at the socket */
-    bool ended; /* end of file, or a stream that is not valid */
+    int rest_ms;        /* before the next look at the socket; 0 = it is waited at */
+    int quiet_ms;       /* rested since something came */
+    size_t taken_bytes; /* since the last rest */
+    bool has_more;      /* the last chunk was full */
+    bool ended;         /* end of file, or a stream that is not valid */
     char last_words[200];
 };
 

@@ -22,7 +22,8 @@
 
 enum sink { SINK_SOCKET, SINK_PIPE, SINK_FILE };
 
-enum { DROPPED_BYTES = ERG_RECORD_HEADER_BYTES + 8 };
+/* Behind so many more bytes a write is tried unasked, so that socket and buffer fill together. */
+enum { DROPPED_BYTES = ERG_RECORD_HEADER_BYTES + 8, EAGER_BYTES = 64 << 10 };
 
 int erg_probe_out_init(struct erg_probe_out *out, int fd, size_t capacity)
 {
@@ -93,6 +94,7 @@ static bool is_temporary(int failure)
 /* One write of all that waits; a file takes the rest by further ones. */
 static void push(struct erg_probe_out *out)
 {
+    out->fresh = 0;
     while (!out->gone && out->head < out->tail) {
         ssize_t n = transmit(out, out->bytes + out->head, out->tail - out->head);
         if (n < 0 && errno == EINTR)
@@ -166,6 +168,9 @@ void erg_probe_out_end(struct erg_probe_out *out)
     uint64_t check = erg_format_check(type, payload_bytes, header + ERG_RECORD_HEADER_BYTES,
                                       erg_format_padded(payload_bytes));
     memcpy(header + 8, &check, 8);
+    out->fresh += out->tail - out->record;
+    if (out->fresh >= EAGER_BYTES)
+        push(out);
 }
 
 static void report_dropped(struct erg_probe_out *out)

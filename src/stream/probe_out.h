@@ -19,6 +19,7 @@ struct erg_probe_out {
     size_t capacity;
     size_t head, tail;   /* waiting: bytes [head, tail) */
     size_t record;       /* start of the record being written */
+    size_t fresh;        /* bytes of records since the last write */
     uint64_t dropped;    /* records, ever */
     uint64_t unreported; /* of these, not yet told by a DROPPED record */
 };
