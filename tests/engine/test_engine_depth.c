@@ -12,6 +12,7 @@ struct machine {
     double token_ns, excess_ns[ERG_DEPTH_DEEP + 1], report_ns[ERG_DEPTH_DEEP + 1];
     double noise; /* ratio, uniform */
     size_t stamps;
+    double stamp_ns; /* that its passes find; 0 = none does */
     uint64_t state;
 };
 
@@ -55,6 +56,7 @@ static void take(const struct erg_depth_options *options, struct machine machine
             .interval_ns = (int64_t)ns,
             .report_ns = (int64_t)machine.report_ns[choice.depth],
             .stamps = choice.depth ? machine.stamps : 0,
+            .stamp_ns = choice.depth && machine.stamp_ns > 0 ? machine.stamp_ns : NAN,
             .reused = i % 256 != 0,
         };
         erg_depth_took(&control, &cost);
@@ -131,6 +133,20 @@ static void test_free_tracing(void **state)
     take(&options, large, &taken);
     assert_int_equal(taken.count[ERG_DEPTH_BARE], taken.marked);
     assert_int_equal(taken.count[ERG_DEPTH_TRACED], TOKENS - taken.marked);
+}
+
+/* What stamps were found to cost in passes counts, not what they cost in a loop. */
+static void test_price_of_stamps(void **state)
+{
+    struct machine machine = large;
+    struct taken taken;
+    (void)state;
+    machine.stamp_ns = 400;
+    take(&deep, machine, &taken);
+    assert_true(taken.count[ERG_DEPTH_TRACED] <= 1);
+    machine.stamp_ns = 10;
+    take(&deep, machine, &taken);
+    assert_int_equal(taken.count[ERG_DEPTH_TRACED], taken.marked);
 }
 
 static void test_sampling(void **state)
@@ -214,7 +230,11 @@ static void test_budget_of_short_runs(void **state)
     for (int i = 0; i < 500; i++) {
         struct erg_depth_choice choice = erg_depth_next(&control);
         bool profiled = choice.depth > ERG_DEPTH_TRACED;
-        struct erg_depth_cost cost = {choice.depth, profiled ? 1800000 : 1000000, 10000, 0, true};
+        struct erg_depth_cost cost = {.depth = choice.depth,
+                                      .interval_ns = profiled ? 1800000 : 1000000,
+                                      .report_ns = 10000,
+                                      .stamp_ns = NAN,
+                                      .reused = true};
         erg_depth_took(&control, &cost);
         spent += profiled ? 800000 : 0;
         assert_true(spent <= 0.01 * 1e6 * (i + 1));
@@ -225,9 +245,13 @@ static void test_budget_of_short_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens_for_comparison),  cmocka_unit_test(test_no_period),
-        cmocka_unit_test(test_free_tracing),           cmocka_unit_test(test_sampling),
-        cmocka_unit_test(test_same_seed_same_choices), cmocka_unit_test(test_budgets),
+        cmocka_unit_test(test_tokens_for_comparison),
+        cmocka_unit_test(test_no_period),
+        cmocka_unit_test(test_free_tracing),
+        cmocka_unit_test(test_sampling),
+        cmocka_unit_test(test_price_of_stamps),
+        cmocka_unit_test(test_same_seed_same_choices),
+        cmocka_unit_test(test_budgets),
         cmocka_unit_test(test_budget_of_short_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,10 +65,15 @@ void erg_depth_init(struct erg_depth_control *control, const struct erg_depth_op
     control->patience = 1;
 }
 
+double erg_depth_stamp_ns(const struct erg_depth_control *control)
+{
+    return control->stamp.count ? median(&control->stamp) : control->options.stamp_ns;
+}
+
 /* What the stamps and the report of a traced pass cost directly; of the deeper ones no less. */
 static double tracing_ns(const struct erg_depth_control *control, enum erg_depth depth)
 {
-    return control->stamps * control->options.stamp_ns + median(&control->report[depth]);
+    return control->stamps * erg_depth_stamp_ns(control) + median(&control->report[depth]);
 }
 
 double erg_depth_tracing_ratio(const struct erg_depth_control *control)
@@ -205,8 +210,8 @@ struct erg_depth_choice erg_depth_next(struct erg_depth_control *control)
 static double excess_ns(const struct erg_depth_control *control, const struct erg_depth_cost *cost)
 {
     double bare_ns = median(&control->interval[ERG_DEPTH_BARE]);
-    double direct_ns = (double)cost->stamps * control->options.stamp_ns + (double)cost->report_ns -
-                       median(&control->report[ERG_DEPTH_BARE]);
+    double direct_ns = (double)cost->stamps * erg_depth_stamp_ns(control) +
+                       (double)cost->report_ns - median(&control->report[ERG_DEPTH_BARE]);
     double ns = (double)cost->interval_ns - bare_ns;
     if (cost->depth == ERG_DEPTH_TRACED && control->options.traces) {
         return fmax(direct_ns, 0);
@@ -226,6 +231,9 @@ void erg_depth_took(struct erg_depth_control *control, const struct erg_depth_co
     }
     if (cost->depth > ERG_DEPTH_BARE) {
         control->stamps = (double)cost->stamps;
+    }
+    if (!isnan(cost->stamp_ns)) {
+        put(&control->stamp, cost->stamp_ns);
     }
     if (cost->reused) {
         put(&control->interval[cost->depth], (double)cost->interval_ns);

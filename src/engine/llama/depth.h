@@ -33,7 +33,7 @@ struct erg_depth_options {
     int sample_every;     /* one of so many tokens is taken at `depth`; ≥ 1 */
     int bare_every;       /* about one of so many is for comparison; 0 = none */
     double budget_ratio;  /* the slowdown of all generated tokens is to stay below; 0 = none */
-    double stamp_ns;      /* what a time stamp costs */
+    double stamp_ns;      /* what a time stamp costs, until that was measured in passes */
     uint64_t seed;
 };
 
@@ -50,7 +50,8 @@ struct erg_depth_control {
     int bare_at, bare_left;     /* of this block: the token for comparison; tokens to come */
     int sample_at, sample_left; /* the same for the one in depth */
     struct erg_depth_window interval[ERG_DEPTH_DEEP + 1], report[ERG_DEPTH_DEEP + 1];
-    double stamps;   /* of the latest traced pass */
+    double stamps; /* of the latest traced pass */
+    struct erg_depth_window stamp;
     double spent_ns; /* budget: by profiling so far */
     double base_ns;  /* budget: time the tokens so far would have taken bare */
     double patience; /* budget: how much more than needed is saved up for the next in depth */
@@ -68,7 +69,8 @@ struct erg_depth_cost {
     int64_t interval_ns; /* from its start to that of the next */
     int64_t report_ns;   /* from the end of its pass to where the next could begin */
     size_t stamps;
-    bool reused; /* its graph was that of the pass before */
+    double stamp_ns; /* what each of them has cost; NaN = as the options say */
+    bool reused;     /* its graph was that of the pass before */
 };
 
 void erg_depth_init(struct erg_depth_control *control, const struct erg_depth_options *options);
@@ -78,6 +80,9 @@ struct erg_depth_choice erg_depth_next(struct erg_depth_control *control);
 
 /* Tell of a generated token, in their order. */
 void erg_depth_took(struct erg_depth_control *control, const struct erg_depth_cost *cost);
+
+/* What a time stamp costs. */
+double erg_depth_stamp_ns(const struct erg_depth_control *control);
 
 /* Stamps and report of a traced token over its time; NaN when none was taken. */
 double erg_depth_tracing_ratio(const struct erg_depth_control *control);

@@ -84,6 +84,7 @@ static void add(struct erg_graph *graph, const struct ggml_tensor *tensor)
         return;
     }
     size_t i = graph->count++;
+    graph->n_tokens = i == 0 ? tensor->ne[1] : graph->n_tokens;
     struct erg_graph_key *key = &graph->keys[i];
     if (i < graph->known && same(key, tensor)) {
         return;
@@ -98,6 +99,7 @@ size_t erg_graph_note(struct erg_graph *graph, size_t ask, const struct ggml_ten
 {
     if (graph->learned && ask < graph->ask_count && graph->asks[ask].tensor == tensor) {
         int32_t node = graph->asks[ask].node;
+        graph->n_tokens = node == 0 ? tensor->ne[1] : graph->n_tokens;
         graph->count = node < 0 ? graph->count : (size_t)node + 1;
         return node < 0 ? SIZE_MAX : (size_t)node;
     }
@@ -115,14 +117,17 @@ bool erg_graph_is_known(const struct erg_graph *graph, size_t i)
     return !graph->changed && i < graph->known;
 }
 
-bool erg_graph_is_overwritten(const struct erg_graph *graph, size_t i)
+bool erg_graph_is_overwritten(const struct erg_graph *graph, size_t i, size_t last)
 {
     const struct ggml_tensor *node = graph->keys[i].tensor;
-    const struct ggml_tensor *next = graph->keys[i + 1].tensor;
     /* a norm may be computed together with the MUL behind it, which then is what writes */
-    bool two = next->op == GGML_OP_RMS_NORM && i + 2 < graph->count;
-    return erg_node_overlaps(node, next) ||
-           (two && erg_node_overlaps(node, graph->keys[i + 2].tensor));
+    bool one_more = graph->keys[last].op == GGML_OP_RMS_NORM && last + 1 < graph->count;
+    for (size_t k = i + 1; k <= last + one_more; k++) {
+        if (erg_node_overlaps(node, graph->keys[k].tensor)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void warn_guess(struct erg_graph *graph, const struct erg_node_facts *facts,

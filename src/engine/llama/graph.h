@@ -11,10 +11,17 @@
  * the whole list is classified again: before the pass where graphs can be watched (schedule.h),
  * else after it.
  */
-/* When the tensor of a node can be read that was computed by several threads. */
+
+/*
+ * When the tensor of a node is read. A stamp is taken when the first thread has done its share of a
+ * node; only at the next one all have. The weights of a matrix push a result out of the caches, so
+ * what is read before they come, or after another node has read it, takes a quarter of the time.
+ */
 enum erg_read {
     ERG_READ_NEVER, /* it never exists, or holds no numbers */
+    ERG_READ_OWN,   /* at its stamp: the first thread computes all of it */
     ERG_READ_NEXT,  /* at the stamp of the node after it, which leaves its memory alone */
+    ERG_READ_LATER, /* at the one behind that, whose node reads it as a whole; it is there still */
     ERG_READ_CUT,   /* only where the graph is cut behind it: the next node writes over it */
 };
 
@@ -38,8 +45,9 @@ struct erg_graph_node {
     uint16_t component_id, operation_id; /* names in the probe */
     uint8_t component;                   /* enum erg_component */
     uint8_t read;                        /* enum erg_read */
-    uint16_t standard, deep;             /* enum erg_what at these depths */
-    bool norm_fused; /* a norm that the CPU computes together with the MUL after it */
+    uint8_t due; /* at its stamp; bit d: the d-th node before it is read then, bit 0: it is */
+    uint16_t standard, deep; /* enum erg_what at these depths */
+    bool norm_fused;         /* a norm that the CPU computes together with the MUL after it */
     bool ends_component;
 };
 
@@ -85,7 +93,9 @@ struct erg_graph_options {
     bool statistics; /* plan the reading of tensors … */
     bool operations; /* … of all operations; know what they cost */
     const bool *layers;
-    int layer_count; /* borrowed: of which layers; NULL = of all */
+    int layer_count;    /* borrowed: of which layers; NULL = of all */
+    bool single_thread; /* computes every node */
+    bool rows_alone;    /* what has one row is computed by one thread where ggml goes by rows */
 };
 
 struct erg_graph {
@@ -100,6 +110,7 @@ struct erg_graph {
     struct erg_graph_ask *asks; /* of a graph that was learned */
     size_t ask_count, ask_capacity;
     bool learned;       /* … and is being asked for in the same order */
+    int64_t n_tokens;   /* of this pass: columns of its first node */
     size_t count;       /* asked in this pass */
     size_t known;       /* classified, from the pass before */
     bool changed;       /* some node differs from the pass before */
@@ -125,8 +136,9 @@ size_t erg_graph_note(struct erg_graph *graph, size_t ask, const struct ggml_ten
 /* Whether the i-th node of this pass was there in the pass before, and all nodes before it. */
 bool erg_graph_is_known(const struct erg_graph *graph, size_t i);
 
-/* Whether computing the node after the i-th writes to memory that the i-th node's result is in. */
-bool erg_graph_is_overwritten(const struct erg_graph *graph, size_t i);
+/* Whether one of the nodes behind the i-th, up to the `last`, writes to memory that its result is
+ * in. */
+bool erg_graph_is_overwritten(const struct erg_graph *graph, size_t i, size_t last);
 
 /* Classify the list when it changed; with `dump`, write its facts there as well. */
 void erg_graph_classify(struct erg_graph *graph, FILE *dump);

@@ -4,10 +4,14 @@
 #include "base/mem.h"
 #include "engine/llama/plan.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_NS = 100 * 1000 * 1000, MAX_STAMPS = 1 << 17 };
+/* A stamp's node and those before it: LATER, and one more where a norm has come with its MUL. */
+enum { MOST_BEHIND = ERG_READ_LATER - ERG_READ_OWN + 1 };
+
+enum { TICK_NS = 100 * 1000 * 1000, MAX_STAMPS = 1 << 17, CHECKED_PASSES = 4, LINE_BYTES = 64 };
 
 static bool room_for_stamps(struct erg_instrument *in, size_t need)
 {
@@ -15,11 +19,13 @@ static bool room_for_stamps(struct erg_instrument *in, size_t need)
         return true;
     }
     void *stamps = in->stamps;
-    if (erg_grow(&stamps, &in->stamp_capacity, need, sizeof(*in->stamps), MAX_STAMPS) != 0) {
+    size_t capacity = in->stamp_capacity;
+    if (erg_grow(&stamps, &capacity, need, sizeof(*in->stamps), MAX_STAMPS) != 0) {
         in->stamps_lost = true;
         return false;
     }
     in->stamps = stamps;
+    in->stamp_capacity = (uint32_t)capacity;
     return true;
 }
 
@@ -92,10 +98,19 @@ static unsigned what_of(const struct erg_instrument *in, size_t i)
     return erg_plan_may_read(in->graph.keys[i].tensor, false) ? ERG_WHAT_MOMENTS : 0;
 }
 
-/* Read a node; when that was done. */
-static int64_t read_node(struct erg_instrument *in, size_t i, unsigned what)
+static void read_node(struct erg_instrument *in, size_t i, unsigned what)
 {
-    erg_collect_read(&in->collect, i, what, in->graph.learned, in->graph.keys[0].ne[1]);
+    erg_collect_read(&in->collect, i, what, in->graph.learned, in->graph.n_tokens);
+}
+
+/* Read the node behind which the graph was cut at `now_ns`, if it is to be; when that was done. */
+static int64_t read_at_cut(struct erg_instrument *in, int64_t now_ns)
+{
+    size_t last = in->graph.count - 1;
+    if (!in->reads_cut) {
+        return now_ns;
+    }
+    read_node(in, last, what_of(in, last));
     return erg_stamp_clock_now_ns(&in->clock);
 }
 
@@ -108,23 +123,22 @@ static bool knows_stamps(const struct erg_instrument *in)
 /* Whether to cut behind the node because only there it can be read. */
 static bool reads_here(const struct erg_instrument *in, size_t i)
 {
-    bool later = i < in->known && knows_stamps(in) && in->graph.nodes[i].read == ERG_READ_NEXT;
-    return what_of(in, i) != 0 && !later;
+    bool at_stamp = i < in->known && knows_stamps(in) && in->graph.nodes[i].read != ERG_READ_CUT;
+    return what_of(in, i) != 0 && !at_stamp;
 }
 
 /* The graph was computed up to the node asked for last, by all threads. */
 static void trace_cut(struct erg_instrument *in)
 {
     int64_t now = erg_stamp_clock_now_ns(&in->clock);
-    size_t last = in->graph.count - 1;
-    int64_t resumed = in->reads_cut ? read_node(in, last, what_of(in, last)) : now;
+    int64_t resumed = read_at_cut(in, now);
     if (in->stamp_count > 0) {
         struct erg_stamp *stamp = &in->stamps[in->stamp_count - 1]; /* waiting for others is its */
         stamp->profiler_ns += (uint32_t)(resumed - now);
         stamp->t_ns = resumed;
     }
     in->executed = in->graph.count;
-    in->pending = 0;
+    in->check.words = NULL;
 }
 
 static bool trace_eval(struct ggml_tensor *node, bool ask, void *user)
@@ -143,28 +157,84 @@ static bool trace_eval(struct ggml_tensor *node, bool ask, void *user)
     return in->reads_cut;
 }
 
+static uint32_t sum_of(const struct erg_check *check)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < check->count; i++) {
+        sum = sum * 31 + check->words[i];
+    }
+    return sum;
+}
+
+/*
+ * The first passes show whether ggml does leave single rows to one thread: what was read when that
+ * one was done must be the same when all are. If not, this pass goes without statistics, and those
+ * that follow wait for all threads.
+ */
+static void check_later(struct erg_instrument *in, size_t i)
+{
+    const struct ggml_tensor *tensor = in->graph.keys[i].tensor;
+    bool stays = i + 1 < in->graph.count && !erg_graph_is_overwritten(&in->graph, i, i + 1);
+    if (in->checks_left == 0 || !stays) {
+        return;
+    }
+    in->check = (struct erg_check){tensor->data, ggml_nbytes(tensor) / sizeof(uint32_t), 0};
+    in->check.sum = sum_of(&in->check);
+    in->has_checked = true;
+}
+
+static void check_now(struct erg_instrument *in)
+{
+    if (sum_of(&in->check) != in->check.sum) {
+        in->graph.options.rows_alone = false;
+        in->graph.changed = true; /* plan again */
+        in->depth = ERG_DEPTH_TRACED;
+        erg_collect_begin(&in->collect);
+    }
+    in->check.words = NULL;
+}
+
+/* Read the node `i` at a stamp, if it is to be and still there; false when not. */
+static bool read_due(struct erg_instrument *in, size_t i, size_t last)
+{
+    unsigned what = what_of(in, i);
+    if (what == 0) {
+        return false;
+    }
+    if (!in->watched && i < last && erg_graph_is_overwritten(&in->graph, i, last)) {
+        in->graph.changed = true; /* the memory was given out anew: plan again */
+        return false;
+    }
+    read_node(in, i, what);
+    if (in->graph.nodes[i].read == ERG_READ_OWN) {
+        check_later(in, i);
+    }
+    return true;
+}
+
 /*
  * A node was computed, as far as thread 0 is concerned; the one before it was by all threads. Read
- * that one, if it is to be and still there. When that was done, or `now_ns`.
+ * what is due now. When that was done, or `now_ns`.
  */
-static int64_t read_pending(struct erg_instrument *in, int64_t now_ns)
+static int64_t read_at_stamp(struct erg_instrument *in, int64_t now_ns)
 {
-    const struct erg_graph *graph = &in->graph;
-    size_t first = in->executed, before = in->pending;
-    bool pair = in->pairs && first < in->known && graph->nodes[first].norm_fused;
+    const struct erg_graph_node *nodes = in->graph.nodes;
+    size_t first = in->executed;
+    bool pair = in->pairs && first < in->known && nodes[first].norm_fused;
     size_t last = pair ? first + 1 : first;
     in->executed = last + 1;
-    bool reads_last = last < in->known && knows_stamps(in) &&
-                      graph->nodes[last].read == ERG_READ_NEXT && what_of(in, last) != 0;
-    in->pending = reads_last ? last + 1 : 0;
-    if (before == 0 || before != first || first >= graph->count) {
+    if (in->check.words) {
+        check_now(in);
+    }
+    if (last >= in->known || !knows_stamps(in)) {
         return now_ns;
     }
-    if (!in->watched && erg_graph_is_overwritten(graph, before - 1)) {
-        in->graph.changed = true; /* the memory was given out anew: plan again */
-        return now_ns;
+    unsigned due = nodes[last].due | (pair ? (unsigned)nodes[first].due << 1 : 0);
+    bool any = false;
+    for (size_t behind = MOST_BEHIND + 1; behind-- > 0;) {
+        any = ((due >> behind & 1) && read_due(in, last - behind, last)) || any;
     }
-    return read_node(in, before - 1, what_of(in, before - 1));
+    return any ? erg_stamp_clock_now_ns(&in->clock) : now_ns;
 }
 
 /* Thread 0, after each executed node. */
@@ -175,7 +245,7 @@ static bool trace_stamp(void *user)
         return false;
     }
     int64_t now = erg_stamp_clock_now_ns(&in->clock);
-    int64_t resumed = in->depth >= ERG_DEPTH_STANDARD ? read_pending(in, now) : now;
+    int64_t resumed = in->depth >= ERG_DEPTH_STANDARD ? read_at_stamp(in, now) : now;
     take_stamp(in, now, resumed, 0);
     return tick(in, resumed, in->stamp_count);
 }
@@ -223,8 +293,7 @@ static bool cuts_known(const struct erg_instrument *in, size_t i)
 static void observe_cut(struct erg_instrument *in, const struct ggml_tensor *node)
 {
     int64_t now = erg_stamp_clock_now_ns(&in->clock);
-    size_t last = in->graph.count - 1;
-    int64_t resumed = in->reads_cut ? read_node(in, last, what_of(in, last)) : now;
+    int64_t resumed = read_at_cut(in, now);
     take_stamp(in, now, resumed, in->graph.count);
     tick(in, resumed, in->graph.count);
     erg_collect_dump(&in->collect, in->graph.count - 1, node);
@@ -279,26 +348,32 @@ static void after_alloc(void *user, struct ggml_cgraph *nodes)
 int erg_instrument_new(ergon_probe *probe, const struct erg_instrument_options *options,
                        struct erg_instrument **out, struct erg_err *err)
 {
-    struct erg_instrument *in = erg_calloc(1, sizeof(*in));
-    if (!in) {
+    void *block = erg_calloc(1, sizeof(struct erg_instrument) + LINE_BYTES);
+    if (!block) {
         return erg_fail(err, ERG_NOMEM, "cannot make the instrument: out of memory");
     }
+    struct erg_instrument *in =
+        (void *)((char *)block + LINE_BYTES - (uintptr_t)block % LINE_BYTES);
+    in->block = block;
     in->probe = probe;
     in->options = *options;
     erg_stamp_clock_init(&in->clock);
+    in->checks_left = options->threads > 1 ? CHECKED_PASSES : 0;
     in->watch = (struct erg_schedule_watch){in, before_alloc, after_alloc};
     const struct erg_graph_options reading = {
         .statistics = options->depth >= ERG_DEPTH_STANDARD,
         .operations = options->depth == ERG_DEPTH_DEEP,
         .layers = options->layers,
         .layer_count = options->layer_count,
+        .single_thread = options->threads == 1,
+        .rows_alone = true,
     };
     erg_graph_init(&in->graph, probe, &reading);
     int status =
         erg_collect_init(&in->collect, &in->graph, options->sparsity_threshold,
                          options->attention_sparsity_threshold, options->dump_tensors, err);
     if (status != 0) {
-        free(in);
+        free(block);
         return status;
     }
     if (options->dump_path) {
@@ -327,7 +402,7 @@ void erg_instrument_free(struct erg_instrument *in)
     erg_graph_deinit(&in->graph);
     erg_collect_deinit(&in->collect);
     free(in->stamps);
-    free(in);
+    free(in->block);
 }
 
 erg_eval_callback erg_instrument_eval(const struct erg_instrument *in)
@@ -359,6 +434,11 @@ size_t erg_instrument_stamps(const struct erg_instrument *in)
     return in->stamp_count;
 }
 
+double erg_instrument_stamp_ns(const struct erg_instrument *in)
+{
+    return in->stamp_price_ns;
+}
+
 void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns, enum erg_depth depth)
 {
     in->depth = in->options.kind == ERG_INSTRUMENT_NONE ? ERG_DEPTH_BARE : depth;
@@ -371,7 +451,10 @@ void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns, enum erg_dep
     }
     erg_stamp_clock_set(&in->clock);
     in->learned_ns = 0;
-    in->known = in->executed = in->pending = 0;
+    in->known = in->executed = 0;
+    in->check.words = NULL;
+    in->checks_left -= in->has_checked;
+    in->has_checked = false;
     in->reads_cut = false;
     in->t0_ns = t0_ns;
     in->asked_ns = t0_ns;
@@ -382,9 +465,30 @@ void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns, enum erg_dep
     in->next_tick_ns = t0_ns + TICK_NS;
 }
 
+/*
+ * What a stamp costs, by one more of them: behind the output and the choice of a token its code and
+ * data are as far away as behind any node. In a loop it costs a tenth.
+ */
+static double price_of_stamp(struct erg_instrument *in)
+{
+    if (in->options.kind != ERG_INSTRUMENT_TRACE || in->depth == ERG_DEPTH_BARE ||
+        in->clock.ns_per_tick == 0 || in->stamp_count == 0) {
+        return NAN;
+    }
+    enum erg_depth depth = in->depth;
+    in->depth = ERG_DEPTH_TRACED;
+    uint64_t before = erg_stamp_clock_ticks_behind();
+    trace_stamp(in);
+    uint64_t ticks = erg_stamp_clock_ticks_behind() - before;
+    in->depth = depth;
+    in->stamp_count--;
+    return (double)ticks * (double)in->clock.ns_per_tick / 4294967296.0;
+}
+
 void erg_instrument_end(struct erg_instrument *in, const struct erg_pass_times *times)
 {
     erg_schedule_watch(NULL);
+    in->stamp_price_ns = price_of_stamp(in);
     if (in->depth > ERG_DEPTH_BARE) {
         erg_graph_classify(&in->graph, in->dump);
     }

@@ -28,6 +28,7 @@ enum erg_instrument_kind { ERG_INSTRUMENT_TRACE, ERG_INSTRUMENT_OBSERVE, ERG_INS
 struct erg_instrument_options {
     enum erg_instrument_kind kind;
     enum erg_depth depth;      /* the most that any pass of the run is taken at */
+    int threads;               /* the most that compute a pass */
     bool keep_fusion;          /* observe: never cut inside a pattern that GPU back ends fuse */
     double sparsity_threshold; /* of |x| that counts as zero */
     double attention_sparsity_threshold; /* of an attention weight that counts as none */
@@ -69,7 +70,8 @@ void erg_instrument_begin(struct erg_instrument *instrument, int64_t t0_ns, enum
 /* Report the pass to the probe. Call after its t1: it may classify a new graph. */
 void erg_instrument_end(struct erg_instrument *instrument, const struct erg_pass_times *times);
 
-/* Time stamps taken in the latest pass. */
+/* Time stamps taken in the latest pass, and what one of them cost; NaN where that is not known. */
 size_t erg_instrument_stamps(const struct erg_instrument *instrument);
+double erg_instrument_stamp_ns(const struct erg_instrument *instrument);
 
 #endif

@@ -18,7 +18,24 @@ struct erg_stamp {
     uint32_t nodes_done;  /* observe: executed nodes up to here */
 };
 
+/* A tensor read at its own stamp, to be looked at once more at the next, when it is complete. */
+struct erg_check {
+    const uint32_t *words; /* NULL = there is none */
+    size_t count;
+    uint32_t sum;
+};
+
 struct erg_instrument {
+    /* What each stamp needs is one cache line: behind every node it comes from far away. */
+    enum erg_depth depth; /* of this pass */
+    bool stopped;
+    bool stamps_lost;
+    uint32_t stamp_count, stamp_capacity;
+    struct erg_stamp *stamps;
+    int64_t next_tick_ns;
+    struct erg_stamp_clock clock;
+
+    void *block; /* the memory this lies in */
     ergon_probe *probe;
     struct erg_instrument_options options;
     struct erg_graph graph;
@@ -27,16 +44,7 @@ struct erg_instrument {
     struct erg_keep keep;
     FILE *dump;
 
-    /* What each stamp needs is together: behind every node it comes from far away. */
-    enum erg_depth depth; /* of this pass */
-    bool stopped;
-    bool stamps_lost;
-    struct erg_stamp *stamps;
-    size_t stamp_capacity;
-    size_t stamp_count;
-    int64_t next_tick_ns;
-    struct erg_stamp_clock clock;
-
+    double stamp_price_ns; /* in the latest pass */
     int64_t t0_ns;
     int64_t asked_ns;   /* the last ask before the first node ran */
     int64_t learned_ns; /* spent on learning its graph before that */
@@ -48,7 +56,9 @@ struct erg_instrument {
     bool reads_cut;   /* statistics are taken where the graph is cut next */
     size_t known;     /* nodes of this pass, from the first on, that were there before */
     size_t executed;  /* trace: nodes of this pass computed so far */
-    size_t pending;   /* trace: 1 + the node to be read at the next stamp, 0 = none */
+    int checks_left;  /* passes in which what is read at its own stamp is looked at again */
+    bool has_checked; /* in this pass */
+    struct erg_check check;
     bool pairs_known; /* trace: it is known whether … */
     bool pairs;       /* … a norm and its MUL give one stamp together */
 

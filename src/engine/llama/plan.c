@@ -80,15 +80,83 @@ static bool moves_data(uint8_t component)
            component == ERG_COMPONENT_unattributed;
 }
 
+/*
+ * Whether the first thread computes all of it. ggml splits these operations by rows, which is what
+ * it does rather than what it promises: the instrument looks whether that is so (rows_alone).
+ */
+static bool is_computed_alone(const struct erg_graph *graph, const struct ggml_tensor *tensor)
+{
+    bool presumed = false;
+#ifdef ERG_PRESUME_ALONE /* a build that is wrong about this, to test that it finds out */
+    presumed = graph->options.rows_alone;
+#endif
+    if (graph->options.single_thread || presumed) {
+        return true;
+    }
+    if (!graph->options.rows_alone || ggml_nrows(tensor) != 1 || !ggml_is_contiguous(tensor)) {
+        return false;
+    }
+    switch (tensor->op) {
+    case GGML_OP_ADD:
+    case GGML_OP_SUB:
+    case GGML_OP_MUL:
+    case GGML_OP_DIV:
+    case GGML_OP_UNARY:
+    case GGML_OP_GLU:
+    case GGML_OP_NORM:
+    case GGML_OP_RMS_NORM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether the second node behind it goes over all of its result, which is there still. */
+static bool is_read_again(const struct plan *plan, size_t i)
+{
+    const struct erg_graph *graph = plan->graph;
+    if (i + 2 >= plan->count || graph->nodes[i + 1].read == ERG_READ_OWN ||
+        graph->nodes[i + 1].read == ERG_READ_CUT || tensor_of(plan, i + 2)->op != GGML_OP_GLU) {
+        return false; /* nodes are read in their order */
+    }
+    bool reads = erg_node_reads(tensor_of(plan, i + 2), tensor_of(plan, i));
+    return reads && !erg_graph_is_overwritten(graph, i, i + 2);
+}
+
+static enum erg_read when_read(const struct plan *plan, size_t i)
+{
+    const struct erg_graph *graph = plan->graph;
+    if (graph->nodes[i].norm_fused) {
+        return ERG_READ_NEVER;
+    }
+    if (is_computed_alone(graph, tensor_of(plan, i))) {
+        return ERG_READ_OWN;
+    }
+    if (i + 1 == plan->count || erg_graph_is_overwritten(graph, i, i + 1)) {
+        return ERG_READ_CUT;
+    }
+    return is_read_again(plan, i) ? ERG_READ_LATER : ERG_READ_NEXT;
+}
+
+/* From the last node on: when one is read depends on the one behind it. */
+static void plan_stamps(const struct plan *plan)
+{
+    struct erg_graph_node *nodes = plan->graph->nodes;
+    for (size_t i = plan->count; i-- > 0;) {
+        enum erg_read read = when_read(plan, i);
+        nodes[i].read = (uint8_t)read;
+        if (read == ERG_READ_OWN || read == ERG_READ_NEXT || read == ERG_READ_LATER) {
+            unsigned behind = read - ERG_READ_OWN;
+            nodes[i + behind].due |= (uint8_t)(1U << behind);
+        }
+    }
+}
+
 static void plan_one(const struct plan *plan, size_t i)
 {
     struct erg_graph *graph = plan->graph;
     struct erg_graph_node *node = &graph->nodes[i];
-    bool last = i + 1 == plan->count;
     bool chosen = in_chosen_layer(graph, node->layer) && !node->norm_fused;
-    node->read = node->norm_fused                             ? ERG_READ_NEVER
-                 : last || erg_graph_is_overwritten(graph, i) ? ERG_READ_CUT
-                                                              : ERG_READ_NEXT;
     node->standard = chosen && plan->results[i] ? ERG_WHAT_MOMENTS : 0;
     node->deep = 0;
     if (graph->options.operations) {
@@ -248,6 +316,7 @@ void erg_plan_reading(struct erg_graph *graph, const struct erg_node_facts *fact
                       const struct erg_node_class *classes, const bool *results)
 {
     const struct plan plan = {graph, facts, classes, results, graph->count};
+    plan_stamps(&plan);
     for (size_t i = 0; i < plan.count; i++) {
         plan_one(&plan, i);
     }

@@ -250,7 +250,7 @@ static void warn_mismatch(struct erg_instrument *in)
     }
     char text[160];
     snprintf(text, sizeof(text),
-             "%zu time stamps do not match %zu nodes: no layers or components in such passes",
+             "%u time stamps do not match %zu nodes: no layers or components in such passes",
              in->stamp_count, in->graph.count - in->graph.fused_count);
     ergon_probe_log(in->probe, ERGON_WARNING, text);
     in->warned_mismatch = true;

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 4096 };
+/* Often enough to watch a run; each flush is a system call, which takes as long as a small layer.
+ */
+enum { PIECE_BYTES = 4096, FLUSH_NS = 100 * 1000 * 1000 };
 
 /* llama_decode()'s answers that are not failures of its own */
 enum { DECODED = 0, NO_KV_SLOT = 1, ABORTED = 2 };
@@ -109,10 +111,14 @@ static int evaluate(struct erg_run *run, llama_token *out_next, struct erg_err *
     run->reused = reused;
     erg_instrument_end(run->instrument, &times);
     report_tokens(run);
-    ergon_probe_flush(run->probe);
+    if (times.t1_ns - run->flushed_ns >= FLUSH_NS) {
+        ergon_probe_flush(run->probe);
+        run->flushed_ns = times.t1_ns;
+    }
     struct erg_depth_cost cost = {.depth = choice.depth,
                                   .report_ns = ergon_probe_now_ns() - times.t1_ns,
                                   .stamps = erg_instrument_stamps(run->instrument),
+                                  .stamp_ns = erg_instrument_stamp_ns(run->instrument),
                                   .reused = times.reused};
     erg_run_note_cost(run, times.t0_ns, &cost);
     dump_logits(run, run->batch.n_tokens, out_next != NULL);

@@ -177,7 +177,7 @@ void erg_run_report_profiler(struct erg_run *run)
     erg_jsonw_obj_begin(&w);
     erg_jsonw_key(&w, "profiler");
     erg_jsonw_obj_begin(&w);
-    erg_jsonw_kreal(&w, "stamp_ns", run->stamp_ns);
+    erg_jsonw_kreal(&w, "stamp_ns", erg_depth_stamp_ns(&run->control));
     erg_jsonw_kreal(&w, "tracing_pct", 100 * erg_depth_tracing_ratio(&run->control));
     erg_jsonw_obj_end(&w);
     erg_jsonw_obj_end(&w);

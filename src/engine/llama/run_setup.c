@@ -101,6 +101,7 @@ static int make_instrument(struct erg_run *run, struct erg_err *err)
     struct erg_instrument_options options = {
         .kind = run->kind,
         .depth = run->depth,
+        .threads = run->threads > run->threads_batch ? run->threads : run->threads_batch,
         .keep_fusion = !run->model->on_cpu,
         .sparsity_threshold = run->command->sparsity_threshold,
         .attention_sparsity_threshold = run->command->attention_sparsity_threshold,

@@ -39,6 +39,7 @@ struct erg_run {
     int n_ctx, ubatch, threads, threads_batch; /* in effect */
     int position;                              /* tokens in the context */
     int64_t pass_t1_ns;                        /* end of the latest pass */
+    int64_t flushed_ns;                        /* when passes were handed to the recorder */
     int reused;                                /* llama_perf_context's count */
     uint64_t kv_cache_bytes, compute_bytes;
 
@@ -55,7 +56,7 @@ int erg_run_open(struct erg_run *run, struct erg_err *err);
 int erg_run_fill_batch(struct erg_run *run, struct erg_err *err);
 void erg_run_close(struct erg_run *run);
 
-/* run_profile.c: what a time stamp costs. */
+/* run_profile.c: what a time stamp costs in a loop. */
 double erg_run_stamp_ns(void);
 /* Layers, attention and sampling as the command wants them. INVALID for a layer there is not. */
 int erg_run_choose_profile(struct erg_run *run, struct erg_err *err);

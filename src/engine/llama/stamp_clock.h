@@ -36,8 +36,20 @@ static inline uint64_t erg_stamp_clock_ticks(void)
 {
     return __builtin_ia32_rdtsc();
 }
+
+/* The same once all that came before has happened. */
+static inline uint64_t erg_stamp_clock_ticks_behind(void)
+{
+    __builtin_ia32_lfence();
+    return __builtin_ia32_rdtsc();
+}
 #else
 static inline uint64_t erg_stamp_clock_ticks(void)
+{
+    return 0;
+}
+
+static inline uint64_t erg_stamp_clock_ticks_behind(void)
 {
     return 0;
 }

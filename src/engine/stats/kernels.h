@@ -161,6 +161,7 @@ KERNEL void sum_block(enum erg_stats_part part, enum erg_scalar type, const stru
 }
 
 #include "engine/stats/attention_kernel.h"
+#include "engine/stats/row_kernel.h"
 
 #define BLOCK_KERNEL(part, type)                                                                   \
     static void block_##part##_##type(const struct erg_block *block,                               \
@@ -186,6 +187,7 @@ KERNEL void sum_block(enum erg_stats_part part, enum erg_scalar type, const stru
     const struct erg_stats_kernels erg_stats_##NAME = {                                            \
         .lanes = LANES,                                                                            \
         .block = {BLOCK_ROW(ALL), BLOCK_ROW(UNSIGNED), BLOCK_ROW(VARIANCE), BLOCK_ROW(NEGATIVE)},  \
+        .row = {unsigned_row, signed_row},                                                         \
         .attention = attention_row,                                                                \
     }
 

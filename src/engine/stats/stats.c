@@ -16,9 +16,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Mean square below which the squares of single values may leave float's range. */
-#define SMALL_SQUARE 1e-30
-
 enum { FEW = 64 };        /* values that tell where the others are */
 enum { GATHERED = 1024 }; /* elements of a strided row made contiguous at once */
 
@@ -51,8 +48,7 @@ int64_t erg_rows_sample(int64_t rows, int64_t limit, int64_t *out_index)
     return count > 0 ? count : 0;
 }
 
-/* The float for which x < limit holds for the same floats x ≥ 0 as x < threshold. */
-static float limit_of(double threshold)
+float erg_stats_limit(double threshold)
 {
     float limit = (float)threshold;
     if (limit >= 0 && (double)limit < threshold) {
@@ -121,7 +117,7 @@ static bool usable(enum erg_stats_part part, const struct erg_block_sums *sums, 
         return true;
     bool all_zero = erg_stats_magnitude(part) && sums->max_abs == 0;
     return isfinite(sums->sum_abs) && isfinite(sums->squares) &&
-           (sums->squares >= SMALL_SQUARE * count || all_zero);
+           (sums->squares >= ERG_SMALL_SQUARE * count || all_zero);
 }
 
 static void add_block(const struct walk *walk, struct erg_block *block)
@@ -230,15 +226,38 @@ static void add_view(const struct walk *walk, const struct erg_tensor_view *view
 void erg_stats_add_row(const struct erg_stats_kernels *kernels, enum erg_scalar type,
                        const void *data, size_t count, struct erg_moments *moments)
 {
-    struct walk walk = {kernels, type, limit_of(moments->threshold), moments};
+    struct walk walk = {kernels, type, erg_stats_limit(moments->threshold), moments};
     if (count > 0)
         add_rows(&walk, data, count, 1, 0);
+}
+
+bool erg_stats_row(const struct erg_stats_kernels *kernels, const void *row, size_t count,
+                   float limit, enum erg_stats_part part, struct erg_moments *out_moments)
+{
+    struct erg_row_sums sums;
+    if (!kernels->row[erg_stats_sign(part)](row, count, limit, &sums))
+        return false;
+    double n = (double)count, m2 = sums.squares - sums.sum * sums.sum / n;
+    /* What is left of the squares has most of their digits; not so for a mean far from 0, for sums
+     * that are not finite and where there is nothing but zeros. */
+    if (!(m2 > sums.squares / 4) || !(sums.squares >= ERG_SMALL_SQUARE * n) ||
+        !isfinite(sums.squares))
+        return false;
+    *out_moments = (struct erg_moments){.part = part,
+                                        .count = count,
+                                        .below_count = sums.below_count,
+                                        .negative_count = sums.negative_count,
+                                        .sum_abs = sums.sum_abs,
+                                        .mean = sums.sum / n,
+                                        .m2 = m2,
+                                        .max_abs = (double)sums.max_abs};
+    return true;
 }
 
 void erg_stats_add(const struct erg_stats_kernels *kernels, const struct erg_tensor_view *view,
                    const struct erg_rows *rows, struct erg_moments *moments)
 {
-    struct walk walk = {kernels, view->type, limit_of(moments->threshold), moments};
+    struct walk walk = {kernels, view->type, erg_stats_limit(moments->threshold), moments};
     for (int i = 0; i < ERG_STATS_DIMS; i++)
         if (view->ne[i] < 1)
             return;
@@ -299,7 +318,7 @@ void erg_attention_add(const struct erg_stats_kernels *kernels, const float *wei
                        struct erg_attention *attention)
 {
     size_t most = kernels->lanes * ERG_BLOCK_STEPS;
-    float limit = limit_of(attention->threshold);
+    float limit = erg_stats_limit(attention->threshold);
     float shift = valid ? 1.0F / (float)valid : 0;
     double shift_wide = (double)shift;
     struct erg_attention row = {.row_count = valid > 0, .cell_count = valid};

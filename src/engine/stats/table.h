@@ -30,6 +30,15 @@ struct erg_block_sums {
     uint64_t negative_count;
 };
 
+struct erg_row_sums {
+    double sum_abs;
+    double sum;
+    double squares; /* Σx² */
+    float max_abs;
+    uint64_t below_count;
+    uint64_t negative_count; /* 0 where it is not asked for */
+};
+
 struct erg_attention_sums {
     double entropy_nats; /* not finite when a weight is not */
     double sum;          /* Σ(p − shift) */
@@ -39,14 +48,20 @@ struct erg_attention_sums {
 };
 
 typedef void erg_block_kernel(const struct erg_block *block, struct erg_block_sums *out_sums);
+typedef bool erg_row_kernel(const void *row, size_t count, float limit,
+                            struct erg_row_sums *out_sums);
 typedef void erg_attention_kernel(const float *weights, size_t count, float shift, float limit,
                                   struct erg_attention_sums *out_sums);
 
 struct erg_stats_kernels {
     size_t lanes; /* elements of a step */
     erg_block_kernel *block[ERG_STATS_PARTS][ERG_SCALARS];
+    erg_row_kernel *row[2]; /* without and with the negative ones */
     erg_attention_kernel *attention;
 };
+
+/* Mean square below which the squares of single values may leave float's range. */
+#define ERG_SMALL_SQUARE 1e-30
 
 extern const struct erg_stats_kernels erg_stats_scalar, erg_stats_avx2, erg_stats_avx512,
     erg_stats_neon; /* a build has those of its processor */
