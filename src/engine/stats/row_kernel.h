@@ -2,7 +2,16 @@
 #ifndef ERG_ENGINE_STATS_ROW_KERNEL_H
 #define ERG_ENGINE_STATS_ROW_KERNEL_H
 
-/* A whole row of floats at once (erg_stats_row), without a shift; part of kernels.h. */
+/* The kernel of whole rows (erg_stats_row), which knows no shift, over the vector layer that
+ * kernels.h is compiled with. */
+#ifndef LANES
+#include "engine/stats/lane.h"
+#endif
+#include "engine/stats/table.h"
+
+#ifndef KERNEL
+#define KERNEL static inline __attribute__((always_inline))
+#endif
 
 struct row_lanes {
     vf sum_abs, max_abs, sum, squares;
