@@ -274,8 +274,9 @@ int erg_engine_wait(struct erg_engine *engine, int timeout_ms, struct erg_err *e
     if (engine->ended)
         return erg_fail(err, ERG_GONE, "the engine is gone");
     if (engine->rest_ms > 0 && !engine->has_more) {
-        poll(NULL, 0, engine->rest_ms);
-        engine->quiet_ms += engine->rest_ms;
+        int rest_ms = engine->rest_ms < timeout_ms ? engine->rest_ms : timeout_ms;
+        poll(NULL, 0, rest_ms);
+        engine->quiet_ms += rest_ms;
         engine->taken_bytes = 0;
     }
     if (engine->rest_ms > 0)

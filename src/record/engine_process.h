@@ -41,9 +41,10 @@ int erg_engine_send(struct erg_engine *engine, const char *json, struct erg_err 
 
 /*
  * Wait until there is something to read, or `timeout_ms`; then read it into the reader. GONE at end
- * of file (once all events have been taken). While events keep coming it looks every 20 ms instead
- * of waiting at the socket: being woken by each write would cost the engine tens of microseconds a
- * token, and where all processors compute, the engine is the one that makes room.
+ * of file (once all events have been taken). While events keep coming it looks after rests that
+ * grow to 100 ms, at most `timeout_ms` each, instead of waiting at the socket: being woken by each
+ * write would cost the engine tens of microseconds a token, and where all processors compute, the
+ * engine is the one that makes room.
  */
 int erg_engine_wait(struct erg_engine *engine, int timeout_ms, struct erg_err *err);
 

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_PERIOD_NS     INT64_C(500000000)
-#define COUNTERS_PERIOD_NS INT64_C(20000000)
-#define UPDATE_PERIOD_NS   INT64_C(1000000000)
+#define HOST_PERIOD_NS   INT64_C(500000000)
+#define UPDATE_PERIOD_NS INT64_C(1000000000)
+
+enum { COUNTERS_PERIOD_MS = 20 };
 
 static int64_t now_ns(const struct erg_live *live)
 {
@@ -146,7 +147,7 @@ static void read_counters(struct erg_live *live)
     if (!live->counters || (live->counters_explained && !live->counters->open))
         return;
     erg_counters_read(live->counters, now, &counters);
-    live->next_counters_ns = now + COUNTERS_PERIOD_NS;
+    live->next_counters_ns = now + COUNTERS_PERIOD_MS * INT64_C(1000000);
     pthread_mutex_lock(&live->inbox_lock);
     erg_write_counters(&live->inbox, &counters,
                        live->counters_explained ? "" : live->counters->reason);
@@ -311,7 +312,9 @@ int erg_live_pump(struct erg_live *live, int timeout_ms, struct erg_err *err)
     int interrupted = check_cancel(live, err);
     if (interrupted)
         return interrupted;
-    int gone = erg_engine_wait(live->engine, timeout_ms, err);
+    bool counts = live->counters && live->counters->open;
+    int wait_ms = counts && timeout_ms > COUNTERS_PERIOD_MS ? COUNTERS_PERIOD_MS : timeout_ms;
+    int gone = erg_engine_wait(live->engine, wait_ms, err);
     struct erg_event event;
     int rc;
     while ((rc = erg_engine_next(live->engine, &event, err)) == 1) {

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PUMP_MS = 50, QUIT_PATIENCE_MS = 2000 };
+enum { PUMP_MS = 100, QUIT_PATIENCE_MS = 2000 };
 
 /* How long a cancelled engine may take to end the run in good order. */
 #define CANCEL_PATIENCE_NS INT64_C(10000000000)
