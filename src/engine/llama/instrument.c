@@ -472,16 +472,18 @@ void erg_instrument_begin(struct erg_instrument *in, int64_t t0_ns, enum erg_dep
 static double price_of_stamp(struct erg_instrument *in)
 {
     if (in->options.kind != ERG_INSTRUMENT_TRACE || in->depth == ERG_DEPTH_BARE ||
-        in->clock.ns_per_tick == 0 || in->stamp_count == 0) {
+        in->clock.ns_per_tick == 0 || in->stamp_count == 0 ||
+        in->stamp_count == in->stamp_capacity) {
         return NAN;
     }
     enum erg_depth depth = in->depth;
+    uint32_t count = in->stamp_count;
     in->depth = ERG_DEPTH_TRACED;
     uint64_t before = erg_stamp_clock_ticks_behind();
     trace_stamp(in);
     uint64_t ticks = erg_stamp_clock_ticks_behind() - before;
     in->depth = depth;
-    in->stamp_count--;
+    in->stamp_count = count;
     return (double)ticks * (double)in->clock.ns_per_tick / 4294967296.0;
 }
 
