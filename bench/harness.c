@@ -48,23 +48,22 @@ static uint64_t next_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-static void percentiles(double *medians, double *out_low, double *out_high)
-{
-    qsort(medians, BENCH_RESAMPLES, sizeof *medians, compare);
-    *out_low = medians[BENCH_RESAMPLES * 25 / 1000];
-    *out_high = medians[BENCH_RESAMPLES * 975 / 1000];
-}
-
 void bench_bootstrap(const double *values, int n, double *out_low, double *out_high)
 {
-    static double medians[BENCH_RESAMPLES], drawn[BENCH_MOST_VALUES];
-    uint64_t state = 1;
-    for (int r = 0; r < BENCH_RESAMPLES; r++) {
-        for (int i = 0; i < n; i++)
-            drawn[i] = values[next_random(&state) % (uint64_t)n];
-        medians[r] = bench_median(drawn, n);
+    bench_bootstrap_rounds(values, NULL, n, out_low, out_high);
+}
+
+/* Where each round begins, and the end of the last; how many. */
+static int find_rounds(const int *round, int n, int *out_first)
+{
+    int rounds = 0;
+    for (int i = 0; i < n; i++) {
+        if (i == 0 || (round && round[i] != round[i - 1]))
+            out_first[rounds++] = i;
     }
-    percentiles(medians, out_low, out_high);
+    rounds = rounds < BENCH_LEAST_ROUNDS ? 1 : rounds;
+    out_first[rounds] = n;
+    return rounds;
 }
 
 void bench_bootstrap_rounds(const double *values, const int *round, int n, double *out_low,
@@ -73,27 +72,20 @@ void bench_bootstrap_rounds(const double *values, const int *round, int n, doubl
     static double medians[BENCH_RESAMPLES], drawn[BENCH_MOST_VALUES];
     static int first[BENCH_MOST_VALUES + 1];
     uint64_t state = 1;
-    int rounds = 0;
-    for (int i = 0; i < n; i++) {
-        if (i == 0 || round[i] != round[i - 1])
-            first[rounds++] = i;
-    }
-    first[rounds] = n;
-    if (rounds < BENCH_LEAST_ROUNDS) {
-        bench_bootstrap(values, n, out_low, out_high);
-        return;
-    }
+    int rounds = find_rounds(round, n, first);
     for (int r = 0; r < BENCH_RESAMPLES; r++) {
         int count = 0;
         for (int k = 0; k < rounds; k++) {
-            int chosen = (int)(next_random(&state) % (uint64_t)rounds);
+            int chosen = rounds > 1 ? (int)(next_random(&state) % (uint64_t)rounds) : 0;
             int from = first[chosen], size = first[chosen + 1] - from;
             for (int i = 0; i < size && count < BENCH_MOST_VALUES; i++)
                 drawn[count++] = values[from + (int)(next_random(&state) % (uint64_t)size)];
         }
         medians[r] = bench_median(drawn, count);
     }
-    percentiles(medians, out_low, out_high);
+    qsort(medians, BENCH_RESAMPLES, sizeof *medians, compare);
+    *out_low = medians[BENCH_RESAMPLES * 25 / 1000];
+    *out_high = medians[BENCH_RESAMPLES * 975 / 1000];
 }
 
 void bench_fail(const char *fmt, ...)

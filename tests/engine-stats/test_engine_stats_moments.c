@@ -62,25 +62,6 @@ static void fill(enum erg_scalar type, enum data kind, void *data, size_t count,
         reference_store(type, value_of(kind, i, count, state), element);
 }
 
-static int whole_rows; /* that it took */
-
-/* By the kernel of whole rows, which leaves to the others what it cannot take. */
-static void compare_whole(const struct erg_stats_kernels *kernels,
-                          const struct erg_tensor_view *view, double threshold,
-                          enum erg_stats_part part, const struct erg_stats *expected,
-                          const char *label)
-{
-    struct erg_moments moments;
-    struct erg_stats actual;
-    size_t count = (size_t)view->ne[0];
-    if (erg_stats_row(kernels, view->data, count, erg_stats_limit(threshold), part, &moments)) {
-        moments.threshold = threshold;
-        erg_stats_finish(&moments, &actual);
-        assert_stats(label, part, expected, &actual);
-        whole_rows++;
-    }
-}
-
 static void compare(const struct erg_tensor_view *view, const struct erg_rows *rows,
                     double threshold, const char *what)
 {
@@ -100,8 +81,6 @@ static void compare(const struct erg_tensor_view *view, const struct erg_rows *r
                 erg_stats_add_row(kernels, view->type, view->data, (size_t)view->ne[0], &moments);
                 erg_stats_finish(&moments, &actual);
                 assert_stats(label, part, &expected, &actual);
-                if (erg_stats_magnitude(part) && view->type == ERG_SCALAR_F32)
-                    compare_whole(kernels, view, threshold, part, &expected, label);
             }
         }
     }
@@ -144,7 +123,6 @@ static void every_kind_of_data(void **unused)
             }
         }
     }
-    assert_true(whole_rows > 100);
 }
 
 /* A random view: dimensions in a random order in memory, gaps between rows, perhaps within. */

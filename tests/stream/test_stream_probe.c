@@ -336,6 +336,28 @@ static void test_no_allocation_after_open(void **state)
     assert_int_equal(made, 0);
 }
 
+/* Passes and tokens wait for a flush until there is much of them. */
+static void test_much_is_written_unasked(void **state)
+{
+    (void)state;
+    enum { TEXT_BYTES = 4096 };
+    static const char text[TEXT_BYTES] = "x";
+    int fd = temporary_file();
+    ergon_probe *probe = ergon_probe_open(fd, NULL);
+    off_t before = lseek(fd, 0, SEEK_END), waiting = 0;
+    for (uint32_t i = 0; i < 40; i++) {
+        ergon_probe_pass_begin(probe, 1, ERGON_DECODE, 1, i);
+        ergon_probe_pass_end(probe, 2, 0);
+        ergon_probe_token(probe, ERGON_DECODE, i, 5, text, TEXT_BYTES);
+        waiting += TEXT_BYTES;
+        off_t written = lseek(fd, 0, SEEK_END) - before;
+        assert_true(waiting > 60 << 10 || written == 0);
+        assert_true(written >= waiting - (64 << 10));
+    }
+    ergon_probe_close(probe);
+    close(fd);
+}
+
 /* What the format does not allow is dropped and counted, or put right; never written. */
 static void test_misuse_gives_a_valid_stream(void **state)
 {
@@ -688,6 +710,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_null_probe_is_a_no_op),
         cmocka_unit_test(test_no_allocation_after_open),
+        cmocka_unit_test(test_much_is_written_unasked),
         cmocka_unit_test(test_misuse_gives_a_valid_stream),
         cmocka_unit_test(test_details_belong_to_the_last_pass),
         cmocka_unit_test(test_details_of_a_dropped_pass),

@@ -23,8 +23,6 @@ int erg_collect_init(struct erg_collect *collect, const struct erg_graph *graph,
     collect->kernels = erg_stats_select(ERG_STATS_BEST);
     collect->graph = graph;
     collect->threshold = threshold;
-    collect->limit = erg_stats_limit(threshold);
-    collect->part = graph->options.operations ? ERG_STATS_ALL : ERG_STATS_UNSIGNED;
     collect->attention_threshold = attention_threshold;
     if (dump_path) {
         collect->dump = fopen(dump_path, "wbe");
@@ -336,56 +334,26 @@ static bool add_tensor(struct erg_collect *collect, size_t i, int64_t n_tokens,
     return true;
 }
 
-/* The same of a row that erg_stats_row() could take: all its values are finite. */
-static void finish_row(const struct erg_moments *moments, struct erg_reading *reading)
-{
-    double share = 1 / (double)moments->count;
-    reading->count = (uint32_t)moments->count;
-    reading->mean_abs = (float)(moments->sum_abs * share);
-    reading->max_abs = (float)moments->max_abs;
-    reading->sparsity_ratio = (float)((double)moments->below_count * share);
-    reading->negative_ratio = (float)((double)moments->negative_count * share);
-    reading->mean = moments->mean;
-    reading->variance = moments->m2 * share;
-}
-
-/* A tensor of any kind; false when there is nothing to read. */
-static bool read_any(struct erg_collect *collect, size_t i, unsigned what,
-                     const struct erg_graph_piece *piece, int64_t n_tokens,
-                     struct erg_reading *reading)
+static void read_moments(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
+                         int64_t n_tokens)
 {
     struct erg_moments moments = {.part = what & ERG_WHAT_SIGN ? ERG_STATS_ALL : ERG_STATS_UNSIGNED,
                                   .threshold = collect->threshold};
+    const struct erg_graph_piece *piece = pieces ? &collect->graph->pieces[i] : NULL;
+    struct erg_reading reading = {.node = (uint32_t)i, .what = what, .extra = NAN};
     bool read = true;
     if (what & ERG_WHAT_SCORES) {
         read = erg_collect_scores(collect, i, &moments);
-    } else if (piece) {
+    } else if (piece && piece->data) {
         erg_stats_add_row(collect->kernels, (enum erg_scalar)piece->type, piece->data, piece->count,
                           &moments);
     } else {
         read = add_tensor(collect, i, n_tokens, &moments);
     }
     if (!read || moments.count == 0) {
-        return false; /* a pass without logits has empty tensors */
+        return; /* a pass without logits has empty tensors */
     }
-    finish(&moments, reading);
-    return true;
-}
-
-static void read_moments(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
-                         int64_t n_tokens)
-{
-    const struct erg_graph_piece *piece =
-        pieces && collect->graph->pieces[i].data ? &collect->graph->pieces[i] : NULL;
-    struct erg_reading reading = {.node = (uint32_t)i, .what = what, .extra = NAN};
-    struct erg_moments row;
-    if (piece && piece->type == ERG_SCALAR_F32 && !(what & ERG_WHAT_SCORES) &&
-        erg_stats_row(collect->kernels, piece->data, piece->count, collect->limit, collect->part,
-                      &row)) {
-        finish_row(&row, &reading);
-    } else if (!read_any(collect, i, what, piece, n_tokens, &reading)) {
-        return;
-    }
+    finish(&moments, &reading);
     if (what & (ERG_WHAT_SIGN | ERG_WHAT_ACTIVATION | ERG_WHAT_NORM_INPUT | ERG_WHAT_NORM_OUTPUT)) {
         read_links(collect, i, what, n_tokens, &reading);
     }

@@ -57,11 +57,9 @@ struct erg_collect {
     /* What a row needs, together. */
     const struct erg_stats_kernels *kernels;
     const struct erg_graph *graph;
-    enum erg_stats_part part; /* of rows: what any of them needs, by the same code */
-    float limit;              /* the threshold as erg_stats_row() takes it */
+    double threshold; /* sparsity counts |x| below it */
     struct erg_list readings;
 
-    double threshold;           /* sparsity counts |x| below it */
     double attention_threshold; /* and weights of attention below this one */
     bool rows_sampled;          /* in this pass */
     struct erg_list attention, routing;

@@ -19,6 +19,7 @@
  */
 enum erg_read {
     ERG_READ_NEVER, /* it never exists, or holds no numbers */
+    /* 0, 1 and 2 stamps behind its own, in this order: */
     ERG_READ_OWN,   /* at its stamp: the first thread computes all of it */
     ERG_READ_NEXT,  /* at the stamp of the node after it, which leaves its memory alone */
     ERG_READ_LATER, /* at the one behind that, whose node reads it as a whole; it is there still */

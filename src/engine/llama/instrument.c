@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A stamp's node and those before it: LATER, and one more where a norm has come with its MUL. */
-enum { MOST_BEHIND = ERG_READ_LATER - ERG_READ_OWN + 1 };
-
 enum { TICK_NS = 100 * 1000 * 1000, MAX_STAMPS = 1 << 17, CHECKED_PASSES = 4, LINE_BYTES = 64 };
 
 static bool room_for_stamps(struct erg_instrument *in, size_t need)
@@ -82,56 +79,11 @@ static size_t note_node(struct erg_instrument *in, const struct ggml_tensor *nod
     return i;
 }
 
-/*
- * What to read of a node at the depth of the pass. Of a graph that is new (where graphs cannot be
- * watched) every node is read that may be asked for in the end.
- */
-static unsigned what_of(const struct erg_instrument *in, size_t i)
-{
-    if (in->depth < ERG_DEPTH_STANDARD || i == SIZE_MAX) {
-        return 0;
-    }
-    if (i < in->known) {
-        const struct erg_graph_node *node = &in->graph.nodes[i];
-        return in->depth == ERG_DEPTH_DEEP ? node->deep : node->standard;
-    }
-    return erg_plan_may_read(in->graph.keys[i].tensor, false) ? ERG_WHAT_MOMENTS : 0;
-}
-
-static void read_node(struct erg_instrument *in, size_t i, unsigned what)
-{
-    erg_collect_read(&in->collect, i, what, in->graph.learned, in->graph.n_tokens);
-}
-
-/* Read the node behind which the graph was cut at `now_ns`, if it is to be; when that was done. */
-static int64_t read_at_cut(struct erg_instrument *in, int64_t now_ns)
-{
-    size_t last = in->graph.count - 1;
-    if (!in->reads_cut) {
-        return now_ns;
-    }
-    read_node(in, last, what_of(in, last));
-    return erg_stamp_clock_now_ns(&in->clock);
-}
-
-/* Whether it is known which stamp is whose, so that a node can be read at the next one's. */
-static bool knows_stamps(const struct erg_instrument *in)
-{
-    return in->pairs_known || in->graph.fused_count == 0;
-}
-
-/* Whether to cut behind the node because only there it can be read. */
-static bool reads_here(const struct erg_instrument *in, size_t i)
-{
-    bool at_stamp = i < in->known && knows_stamps(in) && in->graph.nodes[i].read != ERG_READ_CUT;
-    return what_of(in, i) != 0 && !at_stamp;
-}
-
 /* The graph was computed up to the node asked for last, by all threads. */
 static void trace_cut(struct erg_instrument *in)
 {
     int64_t now = erg_stamp_clock_now_ns(&in->clock);
-    int64_t resumed = read_at_cut(in, now);
+    int64_t resumed = erg_instrument_read_at_cut(in, now);
     if (in->stamp_count > 0) {
         struct erg_stamp *stamp = &in->stamps[in->stamp_count - 1]; /* waiting for others is its */
         stamp->profiler_ns += (uint32_t)(resumed - now);
@@ -151,90 +103,10 @@ static bool trace_eval(struct ggml_tensor *node, bool ask, void *user)
         trace_cut(in);
         return true;
     }
-    in->reads_cut = reads_here(in, note_node(in, node));
+    in->reads_cut = erg_instrument_reads_here(in, note_node(in, node));
     room_for_stamps(in, in->graph.count);
     note_ask(in);
     return in->reads_cut;
-}
-
-static uint32_t sum_of(const struct erg_check *check)
-{
-    uint32_t sum = 0;
-    for (size_t i = 0; i < check->count; i++) {
-        sum = sum * 31 + check->words[i];
-    }
-    return sum;
-}
-
-/*
- * The first passes show whether ggml does leave single rows to one thread: what was read when that
- * one was done must be the same when all are. If not, this pass goes without statistics, and those
- * that follow wait for all threads.
- */
-static void check_later(struct erg_instrument *in, size_t i)
-{
-    const struct ggml_tensor *tensor = in->graph.keys[i].tensor;
-    bool stays = i + 1 < in->graph.count && !erg_graph_is_overwritten(&in->graph, i, i + 1);
-    if (in->checks_left == 0 || !stays) {
-        return;
-    }
-    in->check = (struct erg_check){tensor->data, ggml_nbytes(tensor) / sizeof(uint32_t), 0};
-    in->check.sum = sum_of(&in->check);
-    in->has_checked = true;
-}
-
-static void check_now(struct erg_instrument *in)
-{
-    if (sum_of(&in->check) != in->check.sum) {
-        in->graph.options.rows_alone = false;
-        in->graph.changed = true; /* plan again */
-        in->depth = ERG_DEPTH_TRACED;
-        erg_collect_begin(&in->collect);
-    }
-    in->check.words = NULL;
-}
-
-/* Read the node `i` at a stamp, if it is to be and still there; false when not. */
-static bool read_due(struct erg_instrument *in, size_t i, size_t last)
-{
-    unsigned what = what_of(in, i);
-    if (what == 0) {
-        return false;
-    }
-    if (!in->watched && i < last && erg_graph_is_overwritten(&in->graph, i, last)) {
-        in->graph.changed = true; /* the memory was given out anew: plan again */
-        return false;
-    }
-    read_node(in, i, what);
-    if (in->graph.nodes[i].read == ERG_READ_OWN) {
-        check_later(in, i);
-    }
-    return true;
-}
-
-/*
- * A node was computed, as far as thread 0 is concerned; the one before it was by all threads. Read
- * what is due now. When that was done, or `now_ns`.
- */
-static int64_t read_at_stamp(struct erg_instrument *in, int64_t now_ns)
-{
-    const struct erg_graph_node *nodes = in->graph.nodes;
-    size_t first = in->executed;
-    bool pair = in->pairs && first < in->known && nodes[first].norm_fused;
-    size_t last = pair ? first + 1 : first;
-    in->executed = last + 1;
-    if (in->check.words) {
-        check_now(in);
-    }
-    if (last >= in->known || !knows_stamps(in)) {
-        return now_ns;
-    }
-    unsigned due = nodes[last].due | (pair ? (unsigned)nodes[first].due << 1 : 0);
-    bool any = false;
-    for (size_t behind = MOST_BEHIND + 1; behind-- > 0;) {
-        any = ((due >> behind & 1) && read_due(in, last - behind, last)) || any;
-    }
-    return any ? erg_stamp_clock_now_ns(&in->clock) : now_ns;
 }
 
 /* Thread 0, after each executed node. */
@@ -245,7 +117,7 @@ static bool trace_stamp(void *user)
         return false;
     }
     int64_t now = erg_stamp_clock_now_ns(&in->clock);
-    int64_t resumed = in->depth >= ERG_DEPTH_STANDARD ? read_at_stamp(in, now) : now;
+    int64_t resumed = in->depth >= ERG_DEPTH_STANDARD ? erg_instrument_read_at_stamp(in, now) : now;
     take_stamp(in, now, resumed, 0);
     return tick(in, resumed, in->stamp_count);
 }
@@ -280,7 +152,7 @@ bool erg_instrument_is_gate_or_up(uint8_t c)
 static bool cuts_known(const struct erg_instrument *in, size_t i)
 {
     const struct erg_graph_node *node = &in->graph.nodes[i];
-    bool wanted = node->ends_component || what_of(in, i) != 0;
+    bool wanted = node->ends_component || erg_instrument_what(in, i) != 0;
     if (in->options.keep_fusion) {
         /* gate, up and GLU, and rope with the cache write, are one kernel on GPUs */
         return wanted && !erg_instrument_is_gate_or_up(node->component) &&
@@ -293,7 +165,7 @@ static bool cuts_known(const struct erg_instrument *in, size_t i)
 static void observe_cut(struct erg_instrument *in, const struct ggml_tensor *node)
 {
     int64_t now = erg_stamp_clock_now_ns(&in->clock);
-    int64_t resumed = read_at_cut(in, now);
+    int64_t resumed = erg_instrument_read_at_cut(in, now);
     take_stamp(in, now, resumed, in->graph.count);
     tick(in, resumed, in->graph.count);
     erg_collect_dump(&in->collect, in->graph.count - 1, node);
@@ -313,7 +185,7 @@ static bool observe_eval(struct ggml_tensor *node, bool ask, void *user)
     size_t i = note_node(in, node);
     if (i != SIZE_MAX) {
         cut = i < in->known ? cuts_known(in, i) : cuts_unknown(in, node);
-        in->reads_cut = cut && what_of(in, i) != 0;
+        in->reads_cut = cut && erg_instrument_what(in, i) != 0;
     }
     note_ask(in);
     return cut;

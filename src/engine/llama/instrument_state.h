@@ -65,6 +65,14 @@ struct erg_instrument {
     uint32_t graph_prepare, output, sampling, profiler, unattributed, gate_up_proj;
 };
 
+/* reading.c: what to read of a node (bits of enum erg_what) at the depth of the pass, … */
+unsigned erg_instrument_what(const struct erg_instrument *instrument, size_t node);
+/* … whether to cut behind the node because only there it can be read, … */
+bool erg_instrument_reads_here(const struct erg_instrument *instrument, size_t node);
+/* … and do so: behind a cut, or at a stamp, at `now_ns`. When that was done, or `now_ns`. */
+int64_t erg_instrument_read_at_cut(struct erg_instrument *instrument, int64_t now_ns);
+int64_t erg_instrument_read_at_stamp(struct erg_instrument *instrument, int64_t now_ns);
+
 /* report.c */
 void erg_instrument_report(struct erg_instrument *instrument, const struct erg_pass_times *times);
 

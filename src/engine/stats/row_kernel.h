@@ -2,7 +2,7 @@
 #ifndef ERG_ENGINE_STATS_ROW_KERNEL_H
 #define ERG_ENGINE_STATS_ROW_KERNEL_H
 
-/* The kernel of whole rows (erg_stats_row), which knows no shift, over the vector layer that
+/* The kernel of whole rows (erg_stats_add_row), which knows no shift, over the vector layer that
  * kernels.h is compiled with. */
 #ifndef LANES
 #include "engine/stats/lane.h"

@@ -16,6 +16,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Mean square below which the squares of single values may leave float's range. */
+#define SMALL_SQUARE 1e-30
+
 enum { FEW = 64 };        /* values that tell where the others are */
 enum { GATHERED = 1024 }; /* elements of a strided row made contiguous at once */
 
@@ -48,7 +51,8 @@ int64_t erg_rows_sample(int64_t rows, int64_t limit, int64_t *out_index)
     return count > 0 ? count : 0;
 }
 
-float erg_stats_limit(double threshold)
+/* The float for which x < limit holds for the same floats x ≥ 0 as x < threshold. */
+static float limit_of(double threshold)
 {
     float limit = (float)threshold;
     if (limit >= 0 && (double)limit < threshold) {
@@ -117,7 +121,7 @@ static bool usable(enum erg_stats_part part, const struct erg_block_sums *sums, 
         return true;
     bool all_zero = erg_stats_magnitude(part) && sums->max_abs == 0;
     return isfinite(sums->sum_abs) && isfinite(sums->squares) &&
-           (sums->squares >= ERG_SMALL_SQUARE * count || all_zero);
+           (sums->squares >= SMALL_SQUARE * count || all_zero);
 }
 
 static void add_block(const struct walk *walk, struct erg_block *block)
@@ -223,41 +227,44 @@ static void add_view(const struct walk *walk, const struct erg_tensor_view *view
             add_plane(walk, &joined, data + (size_t)i * joined.nb[3] + (size_t)j * joined.nb[2]);
 }
 
+/*
+ * All of a row of floats by the kernel that knows no shift; false, and nothing added, when that is
+ * not enough: its length is not a multiple of two vectors, its mean is so far from 0 that squares
+ * of x lose the digits of the deviation, or the sums left float's range.
+ */
+static bool add_short(const struct walk *walk, const void *row, size_t count)
+{
+    struct erg_moments *moments = walk->moments;
+    struct erg_row_sums sums;
+    if (!walk->kernels->row[erg_stats_sign(moments->part)](row, count, walk->limit, &sums))
+        return false;
+    double n = (double)count, m2 = sums.squares - sums.sum * sums.sum / n;
+    if (!(m2 > sums.squares / 4) || !(sums.squares >= SMALL_SQUARE * n) || !isfinite(sums.squares))
+        return false;
+    moments->count = count;
+    moments->below_count = sums.below_count;
+    moments->negative_count = sums.negative_count;
+    moments->sum_abs = sums.sum_abs;
+    moments->mean = sums.sum / n;
+    moments->m2 = m2;
+    moments->max_abs = (double)sums.max_abs;
+    return true;
+}
+
 void erg_stats_add_row(const struct erg_stats_kernels *kernels, enum erg_scalar type,
                        const void *data, size_t count, struct erg_moments *moments)
 {
-    struct walk walk = {kernels, type, erg_stats_limit(moments->threshold), moments};
-    if (count > 0)
+    struct walk walk = {kernels, type, limit_of(moments->threshold), moments};
+    bool is_short = type == ERG_SCALAR_F32 && moments->count == 0 &&
+                    erg_stats_magnitude(moments->part) && add_short(&walk, data, count);
+    if (!is_short && count > 0)
         add_rows(&walk, data, count, 1, 0);
-}
-
-bool erg_stats_row(const struct erg_stats_kernels *kernels, const void *row, size_t count,
-                   float limit, enum erg_stats_part part, struct erg_moments *out_moments)
-{
-    struct erg_row_sums sums;
-    if (!kernels->row[erg_stats_sign(part)](row, count, limit, &sums))
-        return false;
-    double n = (double)count, m2 = sums.squares - sums.sum * sums.sum / n;
-    /* What is left of the squares has most of their digits; not so for a mean far from 0, for sums
-     * that are not finite and where there is nothing but zeros. */
-    if (!(m2 > sums.squares / 4) || !(sums.squares >= ERG_SMALL_SQUARE * n) ||
-        !isfinite(sums.squares))
-        return false;
-    *out_moments = (struct erg_moments){.part = part,
-                                        .count = count,
-                                        .below_count = sums.below_count,
-                                        .negative_count = sums.negative_count,
-                                        .sum_abs = sums.sum_abs,
-                                        .mean = sums.sum / n,
-                                        .m2 = m2,
-                                        .max_abs = (double)sums.max_abs};
-    return true;
 }
 
 void erg_stats_add(const struct erg_stats_kernels *kernels, const struct erg_tensor_view *view,
                    const struct erg_rows *rows, struct erg_moments *moments)
 {
-    struct walk walk = {kernels, view->type, erg_stats_limit(moments->threshold), moments};
+    struct walk walk = {kernels, view->type, limit_of(moments->threshold), moments};
     for (int i = 0; i < ERG_STATS_DIMS; i++)
         if (view->ne[i] < 1)
             return;
@@ -318,7 +325,7 @@ void erg_attention_add(const struct erg_stats_kernels *kernels, const float *wei
                        struct erg_attention *attention)
 {
     size_t most = kernels->lanes * ERG_BLOCK_STEPS;
-    float limit = erg_stats_limit(attention->threshold);
+    float limit = limit_of(attention->threshold);
     float shift = valid ? 1.0F / (float)valid : 0;
     double shift_wide = (double)shift;
     struct erg_attention row = {.row_count = valid > 0, .cell_count = valid};

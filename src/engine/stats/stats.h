@@ -102,21 +102,13 @@ struct erg_moments {
 void erg_stats_add(const struct erg_stats_kernels *kernels, const struct erg_tensor_view *view,
                    const struct erg_rows *rows, struct erg_moments *moments);
 
-/* Add `count` elements side by side, at any alignment: the same without a tensor's overhead. */
+/*
+ * Add `count` elements side by side, at any alignment: the same without a tensor's overhead. Floats
+ * are taken by a short stretch of code where that is enough for them: amid a computation that has
+ * pushed all code out of the caches, fetching it takes longer than the row.
+ */
 void erg_stats_add_row(const struct erg_stats_kernels *kernels, enum erg_scalar type,
                        const void *data, size_t count, struct erg_moments *moments);
-
-/* The float for which x < limit holds for the same floats x ≥ 0 as x < threshold. */
-float erg_stats_limit(double threshold);
-
-/*
- * The same of one row of floats by a short stretch of code, as ALL or UNSIGNED: for rows that are
- * read one at a time amid a computation that has pushed all code out of the caches, where fetching
- * it takes longer than the row. False, and nothing known, when that is not enough for the row: its
- * length is not a multiple of two vectors, its mean is far from 0, values are not finite or tiny.
- */
-bool erg_stats_row(const struct erg_stats_kernels *kernels, const void *row, size_t count,
-                   float limit, enum erg_stats_part part, struct erg_moments *out_moments);
 
 /* Add what `from` has seen; both of the same part and threshold. */
 void erg_moments_merge(struct erg_moments *into, const struct erg_moments *from);

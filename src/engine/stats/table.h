@@ -60,9 +60,6 @@ struct erg_stats_kernels {
     erg_attention_kernel *attention;
 };
 
-/* Mean square below which the squares of single values may leave float's range. */
-#define ERG_SMALL_SQUARE 1e-30
-
 extern const struct erg_stats_kernels erg_stats_scalar, erg_stats_avx2, erg_stats_avx512,
     erg_stats_neon; /* a build has those of its processor */
 
