@@ -90,7 +90,6 @@ static void trace_cut(struct erg_instrument *in)
         stamp->t_ns = resumed;
     }
     in->executed = in->graph.count;
-    in->check.words = NULL;
 }
 
 static bool trace_eval(struct ggml_tensor *node, bool ask, void *user)

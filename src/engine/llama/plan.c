@@ -81,18 +81,15 @@ static bool moves_data(uint8_t component)
 }
 
 /*
- * Whether the first thread computes all of it. ggml splits these operations by rows, which is what
- * it does rather than what it promises: the instrument looks whether that is so (rows_alone).
+ * Whether the first of several threads computes all of it. ggml splits these operations by rows,
+ * which is what it does rather than what it promises: the instrument looks whether that is so
+ * (rows_alone).
  */
 static bool is_computed_alone(const struct erg_graph *graph, const struct ggml_tensor *tensor)
 {
-    bool presumed = false;
 #ifdef ERG_PRESUME_ALONE /* a build that is wrong about this, to test that it finds out */
-    presumed = graph->options.rows_alone;
+    return graph->options.rows_alone;
 #endif
-    if (graph->options.single_thread || presumed) {
-        return true;
-    }
     if (!graph->options.rows_alone || ggml_nrows(tensor) != 1 || !ggml_is_contiguous(tensor)) {
         return false;
     }
@@ -129,11 +126,14 @@ static enum erg_read when_read(const struct plan *plan, size_t i)
     if (graph->nodes[i].norm_fused) {
         return ERG_READ_NEVER;
     }
-    if (is_computed_alone(graph, tensor_of(plan, i))) {
+    if (graph->options.single_thread) {
         return ERG_READ_OWN;
     }
     if (i + 1 == plan->count || erg_graph_is_overwritten(graph, i, i + 1)) {
         return ERG_READ_CUT;
+    }
+    if (is_computed_alone(graph, tensor_of(plan, i))) {
+        return ERG_READ_OWN; /* and is there still at the next stamp, to look whether it was */
     }
     return is_read_again(plan, i) ? ERG_READ_LATER : ERG_READ_NEXT;
 }

@@ -27,17 +27,6 @@ static void read_node(struct erg_instrument *in, size_t i, unsigned what)
     erg_collect_read(&in->collect, i, what, in->graph.learned, in->graph.n_tokens);
 }
 
-/* Read the node behind which the graph was cut at `now_ns`, if it is to be; when that was done. */
-int64_t erg_instrument_read_at_cut(struct erg_instrument *in, int64_t now_ns)
-{
-    size_t last = in->graph.count - 1;
-    if (!in->reads_cut) {
-        return now_ns;
-    }
-    read_node(in, last, erg_instrument_what(in, last));
-    return erg_stamp_clock_now_ns(&in->clock);
-}
-
 /* Whether it is known which stamp is whose, so that a node can be read at the next one's. */
 static bool knows_stamps(const struct erg_instrument *in)
 {
@@ -86,6 +75,20 @@ static void end_check(struct erg_instrument *in)
         erg_collect_begin(&in->collect);
     }
     in->check.words = NULL;
+}
+
+/* Read the node behind which the graph was cut at `now_ns`, if it is to be; when that was done. */
+int64_t erg_instrument_read_at_cut(struct erg_instrument *in, int64_t now_ns)
+{
+    size_t last = in->graph.count - 1;
+    if (in->check.words) {
+        end_check(in);
+    }
+    if (!in->reads_cut) {
+        return now_ns;
+    }
+    read_node(in, last, erg_instrument_what(in, last));
+    return erg_stamp_clock_now_ns(&in->clock);
 }
 
 /* Read the node `i` at a stamp, if it is to be and still there; false when not. */
