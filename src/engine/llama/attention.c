@@ -89,7 +89,7 @@ static bool is_matrix(const struct ggml_tensor *tensor)
            tensor->ne[2] <= (int64_t)ERG_MAX_HEADS;
 }
 
-bool erg_collect_scores(struct erg_collect *collect, size_t i, struct erg_moments *moments)
+void erg_collect_scores(struct erg_collect *collect, size_t i, struct erg_moments *moments)
 {
     const struct erg_graph *graph = collect->graph;
     const struct ggml_tensor *tensor = graph->keys[i].tensor;
@@ -97,7 +97,7 @@ bool erg_collect_scores(struct erg_collect *collect, size_t i, struct erg_moment
         is_matrix(tensor) ? mask_of(collect, graph->keys[graph->links[i].softmax].tensor) : NULL;
     const char *data = mask && mask->usable ? erg_collect_data(collect, tensor) : NULL;
     if (!data) {
-        return false;
+        return;
     }
     for (int32_t r = 0; r < mask->count; r++) {
         const struct mask_row *row = &mask->rows[r];
@@ -109,7 +109,6 @@ bool erg_collect_scores(struct erg_collect *collect, size_t i, struct erg_moment
         };
         erg_stats_add(collect->kernels, &cells, NULL, moments);
     }
-    return true;
 }
 
 static void read_head(struct erg_collect *collect, const struct mask *mask,

@@ -60,14 +60,11 @@ void erg_collect_begin(struct erg_collect *collect)
     collect->router_entropy = NAN;
 }
 
-void *erg_list_add(struct erg_list *list, size_t count, size_t item_bytes)
+void *erg_list_grow(struct erg_list *list, size_t count, size_t item_bytes)
 {
-    if (erg_grow(&list->items, &list->capacity, list->count + count, item_bytes, MAX_ITEMS) != 0) {
-        return NULL;
-    }
-    void *added = (char *)list->items + list->count * item_bytes;
-    list->count += count;
-    return added;
+    bool grown =
+        erg_grow(&list->items, &list->capacity, list->count + count, item_bytes, MAX_ITEMS) == 0;
+    return grown ? erg_list_add(list, count, item_bytes) : NULL;
 }
 
 bool erg_collect_scalar(enum ggml_type type, enum erg_scalar *out)
@@ -227,6 +224,13 @@ static float variance_ratio(const float *in, const float *out, size_t count)
     return rows ? (float)(sum / (double)rows) : NAN;
 }
 
+static double variance_of(const struct erg_reading *reading)
+{
+    struct erg_stats stats;
+    erg_stats_finish(&reading->moments, &stats);
+    return stats.variance;
+}
+
 /* The input of a norm whose rows are one, as `erg_collect_find` has it. */
 static float single_ratio(const struct erg_collect *collect, size_t norm,
                           const struct erg_reading *result)
@@ -234,7 +238,7 @@ static float single_ratio(const struct erg_collect *collect, size_t norm,
     const struct erg_reading *readings = collect->readings.items;
     for (size_t k = collect->readings.count; k > 0; k--) {
         if (collect->graph->links[readings[k - 1].node].norm == (int32_t)norm) {
-            float in = (float)readings[k - 1].variance, out = (float)result->variance;
+            float in = (float)variance_of(&readings[k - 1]), out = (float)variance_of(result);
             return variance_ratio(&in, &out, 1);
         }
     }
@@ -293,6 +297,11 @@ static void read_links(struct erg_collect *collect, size_t i, unsigned what, int
 {
     const struct erg_graph *graph = collect->graph;
     const struct erg_graph_links *links = &graph->links[i];
+    if (what & ERG_WHAT_SIGN) {
+        struct erg_stats stats;
+        erg_stats_finish(&reading->moments, &stats);
+        reading->negative_ratio = (float)stats.negative_ratio;
+    }
     if (links->halves >= 0) {
         reading->negative_ratio = negative_half(collect, graph->keys[links->halves].tensor,
                                                 graph->keys[i].tensor, n_tokens);
@@ -308,63 +317,71 @@ static void read_links(struct erg_collect *collect, size_t i, unsigned what, int
     }
 }
 
-static void finish(const struct erg_moments *moments, struct erg_reading *reading)
-{
-    struct erg_stats stats;
-    erg_stats_finish(moments, &stats);
-    reading->count = moments->count < UINT32_MAX ? (uint32_t)moments->count : UINT32_MAX;
-    reading->mean_abs = (float)stats.mean_abs;
-    reading->max_abs = (float)stats.max_abs;
-    reading->sparsity_ratio = (float)stats.sparsity_ratio;
-    reading->negative_ratio = (float)stats.negative_ratio;
-    reading->mean = moments->mean;
-    reading->variance = stats.variance;
-}
-
-static bool add_tensor(struct erg_collect *collect, size_t i, int64_t n_tokens,
+static void add_tensor(struct erg_collect *collect, size_t i, int64_t n_tokens,
                        struct erg_moments *moments)
 {
     struct erg_tensor_view view;
     struct token_rows rows;
-    if (!erg_collect_view(collect, collect->graph->keys[i].tensor, &view)) {
-        return false;
+    if (erg_collect_view(collect, collect->graph->keys[i].tensor, &view)) {
+        choose_rows(collect, &view, n_tokens, &rows);
+        add_rows(collect, &view, &rows, moments);
     }
-    choose_rows(collect, &view, n_tokens, &rows);
-    add_rows(collect, &view, &rows, moments);
-    return true;
+}
+
+static struct erg_reading *begin_reading(struct erg_collect *collect, size_t i, unsigned what)
+{
+    struct erg_reading *reading = erg_list_add(&collect->readings, 1, sizeof(*reading));
+    if (reading) {
+        *reading = (struct erg_reading){
+            .node = (uint32_t)i,
+            .what = what,
+            .negative_ratio = NAN,
+            .extra = NAN,
+            .moments = {.part = what & ERG_WHAT_SIGN ? ERG_STATS_ALL : ERG_STATS_UNSIGNED,
+                        .threshold = collect->threshold}};
+    }
+    return reading;
+}
+
+static const struct erg_graph_piece *piece_of(const struct erg_collect *collect, size_t i,
+                                              bool pieces)
+{
+    const struct erg_graph_piece *piece = pieces ? &collect->graph->pieces[i] : NULL;
+    return piece && piece->data ? piece : NULL;
+}
+
+static void read_piece(struct erg_collect *collect, const struct erg_graph_piece *piece,
+                       struct erg_reading *reading)
+{
+    erg_stats_add_row(collect->kernels, (enum erg_scalar)piece->type, piece->data, piece->count,
+                      &reading->moments);
 }
 
 static void read_moments(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
                          int64_t n_tokens)
 {
-    struct erg_moments moments = {.part = what & ERG_WHAT_SIGN ? ERG_STATS_ALL : ERG_STATS_UNSIGNED,
-                                  .threshold = collect->threshold};
-    const struct erg_graph_piece *piece = pieces ? &collect->graph->pieces[i] : NULL;
-    struct erg_reading reading = {.node = (uint32_t)i, .what = what, .extra = NAN};
-    bool read = true;
+    const struct erg_graph_piece *piece = piece_of(collect, i, pieces);
+    struct erg_reading *reading = begin_reading(collect, i, what);
+    if (!reading) {
+        return;
+    }
     if (what & ERG_WHAT_SCORES) {
-        read = erg_collect_scores(collect, i, &moments);
-    } else if (piece && piece->data) {
-        erg_stats_add_row(collect->kernels, (enum erg_scalar)piece->type, piece->data, piece->count,
-                          &moments);
+        erg_collect_scores(collect, i, &reading->moments);
+    } else if (piece) {
+        read_piece(collect, piece, reading);
     } else {
-        read = add_tensor(collect, i, n_tokens, &moments);
+        add_tensor(collect, i, n_tokens, &reading->moments);
     }
-    if (!read || moments.count == 0) {
-        return; /* a pass without logits has empty tensors */
-    }
-    finish(&moments, &reading);
-    if (what & (ERG_WHAT_SIGN | ERG_WHAT_ACTIVATION | ERG_WHAT_NORM_INPUT | ERG_WHAT_NORM_OUTPUT)) {
-        read_links(collect, i, what, n_tokens, &reading);
-    }
-    struct erg_reading *kept = erg_list_add(&collect->readings, 1, sizeof(*kept));
-    if (kept) {
-        *kept = reading;
+    if (reading->moments.count == 0) {
+        collect->readings.count--; /* a pass without logits has empty tensors */
+    } else if (what &
+               (ERG_WHAT_SIGN | ERG_WHAT_ACTIVATION | ERG_WHAT_NORM_INPUT | ERG_WHAT_NORM_OUTPUT)) {
+        read_links(collect, i, what, n_tokens, reading);
     }
 }
 
-void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
-                      int64_t n_tokens)
+static void read_all(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
+                     int64_t n_tokens)
 {
     if (what & (ERG_WHAT_MOMENTS | ERG_WHAT_SCORES | ERG_WHAT_NORM_INPUT | ERG_WHAT_SIGN)) {
         read_moments(collect, i, what, pieces, n_tokens);
@@ -374,6 +391,18 @@ void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, bool
     }
     if (what & (ERG_WHAT_PROBABILITIES | ERG_WHAT_EXPERTS | ERG_WHAT_EXPERT_WEIGHTS)) {
         erg_collect_routing(collect, i, what);
+    }
+}
+
+ERG_HOT void erg_collect_read(struct erg_collect *collect, size_t i, unsigned what, bool pieces,
+                              int64_t n_tokens)
+{
+    const struct erg_graph_piece *piece = piece_of(collect, i, pieces);
+    struct erg_reading *reading;
+    if (what != ERG_WHAT_MOMENTS || !piece) {
+        read_all(collect, i, what, pieces, n_tokens);
+    } else if ((reading = begin_reading(collect, i, what))) {
+        read_piece(collect, piece, reading); /* most often, and with little code */
     }
 }
 

@@ -19,15 +19,13 @@ enum {
     ERG_COLLECT_QUERIES = 256, /* … as many; and so many in an attention matrix */
 };
 
-/* What was read of one node: a cache line's worth. NaN where not known. */
+/* What was read of one node. */
 struct erg_reading {
-    uint32_t node; /* index in the graph's list */
-    uint32_t what; /* bits of enum erg_what */
-    uint32_t count;
-    float mean_abs, max_abs, sparsity_ratio;
-    float negative_ratio; /* of a gate */
-    float extra;          /* kill ratio of an activation, variance ratio of a norm */
-    double mean, variance;
+    uint32_t node;        /* index in the graph's list */
+    uint32_t what;        /* bits of enum erg_what */
+    float negative_ratio; /* of a gate; NaN where not known, as … */
+    float extra;          /* … the kill ratio of an activation, the variance ratio of a norm */
+    struct erg_moments moments;
 };
 
 /* Of a softmax: `heads` entropies, largest weights and sparsities at `first` of the floats. */
@@ -109,10 +107,19 @@ const void *erg_collect_data(struct erg_collect *collect, const struct ggml_tens
 bool erg_collect_view(struct erg_collect *collect, const struct ggml_tensor *tensor,
                       struct erg_tensor_view *out);
 /* Room for `count` more items of a list, which are counted as there; NULL when memory is short. */
-void *erg_list_add(struct erg_list *list, size_t count, size_t item_bytes);
+void *erg_list_grow(struct erg_list *list, size_t count, size_t item_bytes);
+static inline void *erg_list_add(struct erg_list *list, size_t count, size_t item_bytes)
+{
+    if (list->count + count > list->capacity) {
+        return erg_list_grow(list, count, item_bytes);
+    }
+    void *added = (char *)list->items + list->count * item_bytes;
+    list->count += count;
+    return added;
+}
 
 /* attention.c: of scores, the moments of visible cells; of a softmax, a reading of its heads. */
-bool erg_collect_scores(struct erg_collect *collect, size_t i, struct erg_moments *moments);
+void erg_collect_scores(struct erg_collect *collect, size_t i, struct erg_moments *moments);
 void erg_collect_attention(struct erg_collect *collect, size_t i);
 /* routing.c: what a router does in its layer. */
 void erg_collect_routing(struct erg_collect *collect, size_t i, unsigned what);

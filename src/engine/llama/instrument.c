@@ -109,7 +109,7 @@ static bool trace_eval(struct ggml_tensor *node, bool ask, void *user)
 }
 
 /* Thread 0, after each executed node. */
-static bool trace_stamp(void *user)
+ERG_HOT static bool trace_stamp(void *user)
 {
     struct erg_instrument *in = user;
     if (in->depth == ERG_DEPTH_BARE) {

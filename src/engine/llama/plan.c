@@ -45,10 +45,10 @@ void erg_plan_piece(const struct ggml_tensor *tensor, struct erg_graph_piece *ou
         tensor->view_src ? tensor->view_src->buffer : tensor->buffer;
     enum erg_scalar type;
     *out = (struct erg_graph_piece){NULL, 0, 0};
-    if (tensor->data && buffer && ggml_backend_buffer_is_host(buffer) &&
-        erg_collect_scalar(tensor->type, &type) && ggml_is_contiguous(tensor) &&
-        tensor->ne[1] <= ERG_COLLECT_ROWS && tensor->ne[2] <= ERG_COLLECT_ROWS &&
-        tensor->ne[3] == 1) {
+    if (tensor->data && buffer && ggml_nelements(tensor) > 0 &&
+        ggml_backend_buffer_is_host(buffer) && erg_collect_scalar(tensor->type, &type) &&
+        ggml_is_contiguous(tensor) && tensor->ne[1] <= ERG_COLLECT_ROWS &&
+        tensor->ne[2] <= ERG_COLLECT_ROWS && tensor->ne[3] == 1) {
         *out = (struct erg_graph_piece){tensor->data, (uint32_t)ggml_nelements(tensor), type};
     }
 }

@@ -22,7 +22,7 @@ unsigned erg_instrument_what(const struct erg_instrument *in, size_t i)
     return erg_plan_may_read(in->graph.keys[i].tensor, false) ? ERG_WHAT_MOMENTS : 0;
 }
 
-static void read_node(struct erg_instrument *in, size_t i, unsigned what)
+ERG_HOT static void read_node(struct erg_instrument *in, size_t i, unsigned what)
 {
     erg_collect_read(&in->collect, i, what, in->graph.learned, in->graph.n_tokens);
 }
@@ -92,7 +92,7 @@ int64_t erg_instrument_read_at_cut(struct erg_instrument *in, int64_t now_ns)
 }
 
 /* Read the node `i` at a stamp, if it is to be and still there; false when not. */
-static bool read_due(struct erg_instrument *in, size_t i, size_t last)
+ERG_HOT static bool read_due(struct erg_instrument *in, size_t i, size_t last)
 {
     unsigned what = erg_instrument_what(in, i);
     if (what == 0) {
@@ -113,7 +113,7 @@ static bool read_due(struct erg_instrument *in, size_t i, size_t last)
  * A node was computed, as far as thread 0 is concerned; the one before it was by all threads. Read
  * what is due now. When that was done, or `now_ns`.
  */
-int64_t erg_instrument_read_at_stamp(struct erg_instrument *in, int64_t now_ns)
+ERG_HOT int64_t erg_instrument_read_at_stamp(struct erg_instrument *in, int64_t now_ns)
 {
     const struct erg_graph_node *nodes = in->graph.nodes;
     size_t first = in->executed;

@@ -16,7 +16,7 @@ struct run {
     int64_t t_ns; /* where the next stretch starts */
     uint64_t duration_ns;
     double flops, bytes;
-    struct erg_reading values;             /* of the tensors read, together; count 0 = of none */
+    struct erg_moments values;             /* of the tensors read, together; count 0 = of none */
     struct erg_attention_reading *softmax; /* in the span */
     struct erg_routing_reading *choice;
     float extra;
@@ -46,10 +46,12 @@ static void fill_values(const struct run *run, struct ergon_span_values *out)
         out->max = (float)stats.max_weight;
         out->sparsity = (float)stats.sparsity_ratio;
     } else if (run->values.count > 0) {
-        out->mean = run->values.mean_abs;
-        out->std = (float)sqrt(run->values.variance);
-        out->max = run->values.max_abs;
-        out->sparsity = run->values.sparsity_ratio;
+        struct erg_stats stats;
+        erg_stats_finish(&run->values, &stats);
+        out->mean = (float)stats.mean_abs;
+        out->std = (float)stats.std;
+        out->max = (float)stats.max_abs;
+        out->sparsity = (float)stats.sparsity_ratio;
     }
 }
 
@@ -123,22 +125,16 @@ static unsigned moments_of(const struct run *run, size_t i)
     return what & (ERG_WHAT_MOMENTS | ERG_WHAT_SCORES);
 }
 
-/* Two tensors taken as one (Chan, Golub, LeVeque 1979). */
-static void add_reading(struct erg_reading *into, const struct erg_reading *from)
+static void add_reading(struct erg_moments *into, const struct erg_reading *reading)
 {
     if (into->count == 0) {
-        *into = *from;
+        *into = reading->moments;
+        into->part = ERG_STATS_UNSIGNED;
         return;
     }
-    double a = into->count, b = from->count, share = b / (a + b);
-    double distance = from->mean - into->mean;
-    into->mean += distance * share;
-    into->variance +=
-        (from->variance - into->variance) * share + distance * distance * share * (1 - share);
-    into->mean_abs += (float)share * (from->mean_abs - into->mean_abs);
-    into->sparsity_ratio += (float)share * (from->sparsity_ratio - into->sparsity_ratio);
-    into->max_abs = fmaxf(into->max_abs, from->max_abs);
-    into->count += from->count;
+    struct erg_moments moments = reading->moments;
+    moments.part = ERG_STATS_UNSIGNED;
+    erg_moments_merge(into, &moments);
 }
 
 /* What was read of the nodes [from, to) of this component; several tensors are taken together. */

@@ -111,9 +111,10 @@ static int evaluate(struct erg_run *run, llama_token *out_next, struct erg_err *
     run->reused = reused;
     erg_instrument_end(run->instrument, &times);
     report_tokens(run);
-    if (times.t1_ns - run->flushed_ns >= FLUSH_NS) {
+    run->unsent_ns += times.t1_ns - times.t0_ns;
+    if (run->unsent_ns >= FLUSH_NS) {
         ergon_probe_flush(run->probe);
-        run->flushed_ns = times.t1_ns;
+        run->unsent_ns = 0;
     }
     struct erg_depth_cost cost = {.depth = choice.depth,
                                   .report_ns = ergon_probe_now_ns() - times.t1_ns,

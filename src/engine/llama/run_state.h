@@ -39,7 +39,7 @@ struct erg_run {
     int n_ctx, ubatch, threads, threads_batch; /* in effect */
     int position;                              /* tokens in the context */
     int64_t pass_t1_ns;                        /* end of the latest pass */
-    int64_t flushed_ns;                        /* when passes were handed to the recorder */
+    int64_t unsent_ns;                         /* computed since passes were handed over last */
     int reused;                                /* llama_perf_context's count */
     uint64_t kv_cache_bytes, compute_bytes;
 

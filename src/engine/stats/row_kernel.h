@@ -61,12 +61,14 @@ KERNEL bool sum_row(bool with_sign, const void *row, size_t count, float limit,
     return true;
 }
 
-static bool unsigned_row(const void *row, size_t count, float limit, struct erg_row_sums *out_sums)
+ERG_HOT static bool unsigned_row(const void *row, size_t count, float limit,
+                                 struct erg_row_sums *out_sums)
 {
     return sum_row(false, row, count, limit, out_sums);
 }
 
-static bool signed_row(const void *row, size_t count, float limit, struct erg_row_sums *out_sums)
+ERG_HOT static bool signed_row(const void *row, size_t count, float limit,
+                               struct erg_row_sums *out_sums)
 {
     return sum_row(true, row, count, limit, out_sums);
 }

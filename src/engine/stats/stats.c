@@ -251,8 +251,8 @@ static bool add_short(const struct walk *walk, const void *row, size_t count)
     return true;
 }
 
-void erg_stats_add_row(const struct erg_stats_kernels *kernels, enum erg_scalar type,
-                       const void *data, size_t count, struct erg_moments *moments)
+ERG_HOT void erg_stats_add_row(const struct erg_stats_kernels *kernels, enum erg_scalar type,
+                               const void *data, size_t count, struct erg_moments *moments)
 {
     struct walk walk = {kernels, type, limit_of(moments->threshold), moments};
     bool is_short = type == ERG_SCALAR_F32 && moments->count == 0 &&
