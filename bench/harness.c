@@ -61,7 +61,10 @@ static int find_rounds(const int *round, int n, int *out_first)
         if (i == 0 || (round && round[i] != round[i - 1]))
             out_first[rounds++] = i;
     }
-    rounds = rounds < BENCH_LEAST_ROUNDS ? 1 : rounds;
+    if (rounds < BENCH_LEAST_ROUNDS) {
+        for (rounds = 0; rounds < n; rounds++)
+            out_first[rounds] = rounds;
+    }
     out_first[rounds] = n;
     return rounds;
 }
@@ -76,10 +79,9 @@ void bench_bootstrap_rounds(const double *values, const int *round, int n, doubl
     for (int r = 0; r < BENCH_RESAMPLES; r++) {
         int count = 0;
         for (int k = 0; k < rounds; k++) {
-            int chosen = rounds > 1 ? (int)(next_random(&state) % (uint64_t)rounds) : 0;
-            int from = first[chosen], size = first[chosen + 1] - from;
-            for (int i = 0; i < size && count < BENCH_MOST_VALUES; i++)
-                drawn[count++] = values[from + (int)(next_random(&state) % (uint64_t)size)];
+            int chosen = (int)(next_random(&state) % (uint64_t)rounds);
+            for (int i = first[chosen]; i < first[chosen + 1] && count < BENCH_MOST_VALUES; i++)
+                drawn[count++] = values[i];
         }
         medians[r] = bench_median(drawn, count);
     }

@@ -29,8 +29,8 @@ enum { BENCH_MOST_VALUES = 20000, BENCH_RESAMPLES = 4000 };
 double bench_median(const double *values, int n);
 void bench_bootstrap(const double *values, int n, double *out_low, double *out_high);
 
-/* The same of values in rounds that differ by more than their values do: rounds are drawn, and of
- * each its values. `round` rises; fewer than BENCH_LEAST_ROUNDS are one, as is NULL. */
+/* The same of values in rounds, those of a round being alike: whole rounds are drawn. `round`
+ * rises; with fewer rounds than BENCH_LEAST_ROUNDS, or NULL, each value is drawn by itself. */
 enum { BENCH_LEAST_ROUNDS = 8 };
 void bench_bootstrap_rounds(const double *values, const int *round, int n, double *out_low,
                             double *out_high);

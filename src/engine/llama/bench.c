@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { PAIRS_PER_LINE = 100, ROUND_PAIRS = 50 };
+enum { PAIRS_PER_LINE = 100, ROUND_PAIRS = 24 };
 
 /* One of the two contexts. */
 struct side {

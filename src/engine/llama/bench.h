@@ -10,7 +10,7 @@
 /*
  * What profiling costs: two contexts of the same model, one profiled as a run is (`b`), one without
  * callbacks or reports, or in another mode (`a`), take turns over the same tokens, the first of one
- * pair being the second of the next; every 50 pairs both are made anew (docs/benchmarks.md).
+ * pair being the second of the next; every 24 pairs both are made anew (docs/benchmarks.md).
  * Answers in info lines {"pairs":[[a_ns,b_ns,report_ns,round], …]}: the time from one token to the
  * next, and how much of b's lies behind the end of its pass. Sent when all is measured. CANCELLED,
  * or what makes a run fail.

@@ -71,7 +71,7 @@ struct erg_synth_command {
     struct erg_blueprint blueprint;
 };
 
-enum { ERG_BENCH_WARMUP_PAIRS = 3 }; /* not reported */
+enum { ERG_BENCH_WARMUP_PAIRS = 4 }; /* not reported */
 
 /* A run of `run.mode` against the same without profiling or in another mode, or without profiling
  * against itself. */
