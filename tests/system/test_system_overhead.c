@@ -121,64 +121,89 @@ static void test_a_known_delay(void **state)
     json_decref(delayed);
 }
 
-/* A deep run that says, its interval included, that it costs more than `least` percent. */
-static struct overhead costly_run(double least)
+/* What several runs report, taken together, weighted by its precision. */
+struct pool {
+    double weighted, weights;
+    int runs, measured;
+};
+
+static void add_to_pool(struct pool *pool, const struct overhead *overhead)
 {
-    struct overhead all = {0};
-    for (int tries = 0; tries < 6 && !(all.low > least); tries++) {
-        json_t *whole = ergon_json(RUN, "-n", "400", "--mode", "deep");
-        all = overhead_of(whole);
-        json_decref(whole);
-        print_message("without a budget %.1f [%.1f, %.1f]\n", all.pct, all.low, all.high);
+    pool->runs++;
+    if (isfinite(overhead->pct)) {
+        double precision = 1 / pow(fmax(overhead->high - overhead->low, 1e-3), 2);
+        pool->weighted += precision * overhead->pct;
+        pool->weights += precision;
+        pool->measured++;
     }
-    return all;
+}
+
+static double pooled_pct(const struct pool *pool)
+{
+    return pool->weighted / pool->weights;
+}
+
+/* Half of its interval of 95 %. */
+static double pooled_ci(const struct pool *pool)
+{
+    return 0.5 / sqrt(pool->weights);
+}
+
+#define LONG_RUN RUN, "-n", "1200", "--ctx", "1300", "--mode", "deep"
+
+/* Deep runs, until it is clear that they cost more than `pct`. */
+static bool deep_costs_more(double pct)
+{
+    enum { MOST = 12 };
+    struct pool pool = {0};
+    while (pool.runs < MOST && !(pool.measured && pooled_pct(&pool) - pooled_ci(&pool) > pct)) {
+        json_t *summary = ergon_json(LONG_RUN, "--profile", "bare_every=4");
+        struct overhead overhead = overhead_of(summary);
+        json_decref(summary);
+        assert_true(overhead.deep > 800);
+        add_to_pool(&pool, &overhead);
+    }
+    print_message("without a budget: %.2f ± %.2f in %d runs\n", pooled_pct(&pool), pooled_ci(&pool),
+                  pool.runs);
+    return pooled_pct(&pool) - pooled_ci(&pool) > pct;
 }
 
 /*
- * In deep mode every token of the demo model would take half as long again. Some tokens in depth
- * among very many say little of their cost on a busy machine: what the runs with a budget report
- * is taken together, weighted by its precision, and there are more of them until that is clear. How
- * many tokens a budget buys follows from what they cost in that very run (test_engine_depth.c holds
- * the choice to it), which another run need not agree with: here most tokens have to be bare.
+ * In deep mode every token of the demo model takes some 4 % longer. Some tokens in depth among very
+ * many say little of their cost on a busy machine: there are more runs until it is clear what they
+ * say together. How many tokens a budget buys follows from what they cost in that very run
+ * (test_engine_depth.c holds the choice to it), which another run need not agree with: here most
+ * tokens have to be bare.
  */
 static void test_a_budget(void **state)
 {
-    enum { LEAST = 5, MOST = 15, TOKENS = 1200 };
-    double weighted = 0, weights = 0;
-    int runs = 0, measured = 0, above = 0;
+    enum { LEAST = 5, MOST = 15 };
+    struct pool pool = {0};
+    int above = 0;
     bool sure = false;
     (void)state;
-    struct overhead all = costly_run(2);
-    assert_true(all.low > 2);
-    assert_true(all.deep > 300);
-    for (; runs < LEAST || (runs < MOST && !sure); runs++) {
-        char seed[16], tokens[16];
-        snprintf(seed, sizeof seed, "%d", runs);
-        snprintf(tokens, sizeof tokens, "%d", TOKENS);
-        json_t *summary = ergon_json(RUN, "-n", tokens, "--ctx", "1300", "--mode", "deep",
-                                     "--overhead-budget", "1", "--seed", seed);
+    assert_true(deep_costs_more(1));
+    while (pool.runs < LEAST || (pool.runs < MOST && !sure)) {
+        char seed[16];
+        snprintf(seed, sizeof seed, "%d", pool.runs);
+        json_t *summary = ergon_json(LONG_RUN, "--overhead-budget", "1", "--seed", seed);
         struct overhead overhead = overhead_of(summary);
         print_message("with 1 %%: %.2f [%.2f, %.2f], %.0f tokens bare, %.0f traced, %.0f deep\n",
                       overhead.pct, overhead.low, overhead.high, overhead.bare, overhead.traced,
                       overhead.deep);
-        assert_true(overhead.bare > TOKENS / 2.0);
+        assert_true(overhead.bare > 600);
         assert_true(overhead.deep >= 1);
         above += overhead.low > 1; /* one of twenty intervals may miss on that side or the other */
         assert_true(number_at(json_object_get(summary, "profiler"), "budget_pct") == 1);
         assert_true(number_at(json_object_get(summary, "settings"), "overhead_budget_pct") == 1);
-        if (isfinite(overhead.pct)) {
-            double precision = 1 / pow(fmax(overhead.high - overhead.low, 1e-3), 2);
-            weighted += precision * overhead.pct;
-            weights += precision;
-            measured++;
-        }
-        sure = measured >= 3 && weighted / weights + 0.5 / sqrt(weights) < 1;
+        add_to_pool(&pool, &overhead);
+        sure = pool.measured >= 3 && pooled_pct(&pool) + pooled_ci(&pool) < 1;
         json_decref(summary);
     }
-    assert_true(measured >= 3);
+    assert_true(pool.measured >= 3);
     assert_true(above <= 1);
-    print_message("together: %.2f ± %.2f\n", weighted / weights, 0.5 / sqrt(weights));
-    assert_true(weighted / weights < 1);
+    print_message("together: %.2f ± %.2f\n", pooled_pct(&pool), pooled_ci(&pool));
+    assert_true(pooled_pct(&pool) < 1);
 }
 
 /* Every key is in the settings of the run, and does what it says. */
