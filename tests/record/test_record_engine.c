@@ -57,6 +57,14 @@ static int hear(struct ends *ends)
     return heard;
 }
 
+/* A first text has been heard: what comes next is not the first thing after a silence. */
+static void begin_heard(struct ends *ends)
+{
+    begin(ends);
+    tell(ends, 1);
+    hear(ends);
+}
+
 /* The first is waited for; then rests double up to 100 ms, and nothing is lost in them. */
 static void rests_grow_while_little_comes(void **state)
 {
@@ -77,9 +85,7 @@ static void rests_shrink_while_much_comes(void **state)
 {
     struct ends ends;
     (void)state;
-    begin(&ends);
-    tell(&ends, 1);
-    hear(&ends);
+    begin_heard(&ends);
     ends.engine.rest_ms = 40;
     tell(&ends, 50);
     int heard = hear(&ends);
@@ -95,9 +101,7 @@ static void an_answer_and_a_long_silence_are_waited_for(void **state)
     struct erg_err err = {.text = ""};
     struct ends ends;
     (void)state;
-    begin(&ends);
-    tell(&ends, 1);
-    hear(&ends);
+    begin_heard(&ends);
     assert_int_equal(ends.engine.rest_ms, 5);
     assert_int_equal(erg_engine_send(&ends.engine, "{}", &err), 0);
     assert_int_equal(ends.engine.rest_ms, 0);
@@ -114,9 +118,7 @@ static void a_rest_is_no_longer_than_the_caller_waits(void **state)
     struct erg_err err = {.text = ""};
     struct ends ends;
     (void)state;
-    begin(&ends);
-    tell(&ends, 1);
-    hear(&ends);
+    begin_heard(&ends);
     ends.engine.rest_ms = 100;
     assert_int_equal(erg_engine_wait(&ends.engine, 3, &err), 0);
     assert_int_equal(ends.engine.quiet_ms, 3);

@@ -125,9 +125,10 @@ static unsigned moments_of(const struct run *run, size_t i)
     return what & (ERG_WHAT_MOMENTS | ERG_WHAT_SCORES);
 }
 
+/* Several tensors are taken together, whether or not signs were counted. */
 static void add_reading(struct erg_moments *into, const struct erg_reading *reading)
 {
-    if (into->count == 0) {
+    if (into->count == 0) { /* without the copy: most often there is one tensor */
         *into = reading->moments;
         into->part = ERG_STATS_UNSIGNED;
         return;
